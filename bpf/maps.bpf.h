@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The maps that all the warden's objects share. They stand in a header, against the rule of the house,
+ * because the objects are loaded at different times (guard.bpf.c at once, the others when the RDMA
+ * modules are there) and must find the same maps: each is pinned by name and reused.
+ *
+ * All are preallocated: an update never waits for memory, and what the warden costs is fixed.
+ */
+#ifndef WARDEN_MAPS_BPF_H
+#define WARDEN_MAPS_BPF_H
+
+#include <bpf/bpf_helpers.h>
+#include "warden.h"
+
+#define WARDEN_MAX_DEVICES 2048 /* 8 PFs of 128 VFs, twice */
+#define WARDEN_MAX_CDEVS (3 * WARDEN_MAX_DEVICES) /* uverbs, umad and issm of each */
+#define WARDEN_RING_BYTES (4 << 20)               /* 19,000 events: 0.2 s of a flood while wardend is away */
+
+/*
+ * Full: the node is judged as an unclaimed device (the host may, a pod may not) and lost.cdevs grows.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WARDEN_MAX_CDEVS);
+	__type(key, __u32); /* kernel dev_t */
+	__type(value, struct warden_cdev);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} cdevs SEC(".maps");
+
+/* Written by wardend alone, which refuses a claim when this is full; programs only delete. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WARDEN_MAX_DEVICES);
+	__type(key, __u32); /* ib_device.index */
+	__type(value, struct warden_claim);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} claims SEC(".maps");
+
+/* Full: the device is guarded by its character device all the same, but not shown; lost.devices grows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WARDEN_MAX_DEVICES);
+	__type(key, __u32); /* ib_device.index */
+	__type(value, struct warden_device);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} devices SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct warden_settings);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} settings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct warden_majors);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} majors SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTER_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} counters SEC(".maps");
+
+/* Full (wardend is away or slow): the verdict stands, the event is lost and lost.events grows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, WARDEN_RING_BYTES);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} events SEC(".maps");
+
+#endif

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Inventory of RDMA objects, and the audit of what the kernel was really asked for.
+ *
+ * hook                                what it does
+ * rdma_restrack_add (fexit)           counts protection domains, CQs, QPs, MRs and contexts up
+ * rdma_restrack_del (fentry)          and down again
+ * ib_modify_qp_with_udata (fentry)    compares the kernel's own copy of the address vector with the profile:
+ *                                     no race on the user's buffer and no other road into the verbs goes past
+ *
+ * Needs the BTF of ib_core. Refuses nothing; with the reaction "kill" it ends the process whose queue pair
+ * the guard did not stop. A device that is not in the map is not counted.
+ */
+#include "common.bpf.h"
+#include "marking.bpf.h"
+#include "rdma.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define SIGKILL 9
+
+#define CONTAINER(res, type) ((struct type *)((void *)(res) - bpf_core_field_offset(struct type, res)))
+
+/* The device of a tracked object, or NULL for kinds that are not counted. */
+static __always_inline struct ib_device *res_device(struct rdma_restrack_entry *res, enum rdma_restrack_type type)
+{
+	switch (type) {
+	case RDMA_RESTRACK_PD:
+		return BPF_CORE_READ(CONTAINER(res, ib_pd), device);
+	case RDMA_RESTRACK_CQ:
+		return BPF_CORE_READ(CONTAINER(res, ib_cq), device);
+	case RDMA_RESTRACK_QP:
+		return BPF_CORE_READ(CONTAINER(res, ib_qp), device);
+	case RDMA_RESTRACK_MR:
+		return BPF_CORE_READ(CONTAINER(res, ib_mr), device);
+	case RDMA_RESTRACK_CTX:
+		return BPF_CORE_READ(CONTAINER(res, ib_ucontext), device);
+	default:
+		return NULL;
+	}
+}
+
+static __always_inline void count_object(struct rdma_restrack_entry *res, int by)
+{
+	enum rdma_restrack_type type = BPF_CORE_READ(res, type);
+	struct warden_device *device;
+	struct ib_device *ib;
+	__u32 index;
+
+	if (!BPF_CORE_READ(res, valid) || type >= OBJECT_COUNT)
+		return;
+	ib = res_device(res, type);
+	if (!ib)
+		return;
+	index = BPF_CORE_READ(ib, index);
+	device = bpf_map_lookup_elem(&devices, &index);
+	if (device)
+		__sync_fetch_and_add(&device->objects[type], by);
+}
+
+SEC("fexit/rdma_restrack_add")
+int BPF_PROG(object_added, struct rdma_restrack_entry *res)
+{
+	count_object(res, 1);
+	return 0;
+}
+
+SEC("fentry/rdma_restrack_del")
+int BPF_PROG(object_deleted, struct rdma_restrack_entry *res)
+{
+	count_object(res, -1);
+	return 0;
+}
+
+/* The traffic class that breaks the profile, or -1. */
+static __always_inline int wrong_class(struct ib_qp_attr *attr, int mask, __u64 allowed)
+{
+	__u8 tc;
+
+	if (mask & IB_QP_AV) {
+		tc = BPF_CORE_READ(attr, ah_attr.grh.traffic_class);
+		if (!dscp_allowed(allowed, tc))
+			return tc;
+	}
+	if (mask & IB_QP_ALT_PATH) {
+		tc = BPF_CORE_READ(attr, alt_ah_attr.grh.traffic_class);
+		if (!dscp_allowed(allowed, tc))
+			return tc;
+	}
+	return -1;
+}
+
+static __always_inline void report(__u32 index, __u32 dev, __u8 tc, const struct warden_settings *s)
+{
+	bool kill = s->mode == MODE_ENFORCE && s->on_violation == REACTION_KILL;
+	struct warden_event *e;
+
+	if (kill)
+		bpf_send_signal(SIGKILL);
+	count(kill ? COUNTER_DENIED : COUNTER_OBSERVED);
+	e = event_begin(EVENT_VIOLATION, RULE_MARKING_DSCP);
+	if (!e)
+		return;
+	e->verdict = kill ? VERDICT_KILLED : VERDICT_OBSERVED;
+	e->ib_index = index;
+	e->dev = dev;
+	e->arg[0] = tc >> 2;
+	e->arg[1] = s->dscp_allowed;
+	event_submit(e);
+}
+
+SEC("fentry/ib_modify_qp_with_udata")
+int BPF_PROG(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int mask)
+{
+	const struct warden_settings *s = settings_get();
+	__u32 index = BPF_CORE_READ(qp, device, index);
+	struct warden_device *device;
+	int tc;
+
+	if (!s || !s->marking || !(mask & (IB_QP_AV | IB_QP_ALT_PATH)))
+		return 0;
+	/* The profile binds pods; the host's own queue pairs (storage, say) may have another class. */
+	if (!bpf_map_lookup_elem(&claims, &index))
+		return 0;
+	device = bpf_map_lookup_elem(&devices, &index);
+	if (!device)
+		return 0;
+	tc = wrong_class(attr, mask, s->dscp_allowed);
+	__sync_fetch_and_add(tc < 0 ? &device->marking_right : &device->marking_wrong, 1);
+	if (tc >= 0)
+		report(index, device->uverbs, tc, s);
+	return 0;
+}

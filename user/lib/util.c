@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/util.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+void util_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd); /* not retried on EINTR: on Linux the descriptor is gone either way */
+	*fd = -1;
+}
+
+void util_free(void *ptr)
+{
+	free(*(void **)ptr);
+}
+
+void util_fclose(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+void util_closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+int try_snprintf(char *to, size_t size, const char *fmt, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vsnprintf(to, size, fmt, args);
+	va_end(args);
+	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
+}
+
+int parse_u64(const char *text, int base, uint64_t min, uint64_t max, uint64_t *value)
+{
+	char *end = NULL;
+	uint64_t v;
+
+	if (!text || *text == '\0' || strspn(text, " \t\n+-"))
+		return -EINVAL;
+	errno = 0;
+	v = strtoull(text, &end, base);
+	if (errno == ERANGE)
+		return -ERANGE;
+	if (*end)
+		return -EINVAL;
+	if (v < min || v > max)
+		return -ERANGE;
+	*value = v;
+	return 0;
+}
+
+int read_line(const char *path, char *to, size_t size)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+
+	if (!file)
+		return -errno;
+	if (!fgets(to, (int)size, file))
+		return ferror(file) ? -EIO : -ENODATA;
+	to[strcspn(to, "\n")] = '\0';
+	return 0;
+}
+
+int make_dirs(const char *path)
+{
+	char part[256];
+
+	if (try_snprintf(part, sizeof(part), "%s", path))
+		return -ENAMETOOLONG;
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(part, 0755) && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(part, 0700) && errno != EEXIST ? -errno : 0;
+}
+
+uint64_t boot_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint32_t dev_to_kernel(dev_t dev)
+{
+	return (uint32_t)(major(dev) << 20 | minor(dev));
+}
+
+dev_t dev_from_kernel(uint32_t dev)
+{
+	return makedev(dev >> 20, dev & 0xfffff);
+}

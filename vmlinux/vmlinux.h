@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel's own types, as far as the BPF programs read them, kept by hand.
+ *
+ * A generated vmlinux.h has 127,000 lines for each kernel, of which the warden reads thirty; CO-RE
+ * needs only names and the rough shape of what is read, and relocates the rest at load time. A short
+ * header can be reviewed, and says at a glance what the warden depends on.
+ *
+ * Written from the BTF of these Debian packages, and checked against the kernels by loading:
+ *   linux-image-6.1.0-50-amd64 6.1.176-1, linux-image-6.12.117+deb13-amd64 6.12.117-1,
+ *   linux-binary-7.3.4+deb13-amd64 7.3.4-1~bpo13+1
+ * `make btf` writes the full headers of the lab's kernels to build/btf/ for comparison.
+ */
+#ifndef VMLINUX_H
+#define VMLINUX_H
+
+#include <stdbool.h>
+#include <linux/types.h>
+#include <linux/bpf.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+	__u64 net_cookie;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct nsproxy {
+	struct net *net_ns;
+};
+
+struct task_struct {
+	unsigned int flags;
+	struct nsproxy *nsproxy;
+};
+
+struct inode {
+	__u16 i_mode;
+	__u32 i_rdev;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct kobject {
+	const char *name;
+};
+
+struct class {
+	const char *name;
+};
+
+struct device {
+	struct kobject kobj;
+	struct device *parent;
+	__u32 devt;
+	const struct class *class;
+};
+
+struct cdev;
+
+#pragma clang attribute pop
+
+#define S_IFMT 0170000
+#define S_IFCHR 0020000
+#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+
+#endif
