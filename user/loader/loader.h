@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The BPF programs: which ones this kernel takes, loaded, attached, pinned, and what each one gives.
+ * Owns the folder of pins (maps/ and links/ in it) and everything in it.
+ *
+ * The pins are what keeps the rule while no wardend runs. A start finds them, loads its own programs onto
+ * the same maps, and replaces a link only when its program is another one: the new link is attached before
+ * the old one goes, so that there is no moment without.
+ */
+#ifndef WARDEN_LOADER_H
+#define WARDEN_LOADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+struct loader;
+
+enum guard_mechanism { GUARD_AUTO, GUARD_LSM, GUARD_FMOD_RET };
+
+struct loader_options {
+	const char *bpffs; /* the folder of pins */
+	enum guard_mechanism guard; /* GUARD_AUTO: LSM programs where they refuse, else fmod_ret */
+};
+
+enum loader_map { MAP_CDEVS, MAP_CLAIMS, MAP_DEVICES, MAP_SETTINGS, MAP_MAJORS, MAP_COUNTERS, MAP_EVENTS, MAP_COUNT };
+
+enum feature_state { FEATURE_ACTIVE, FEATURE_FALLBACK, FEATURE_UNAVAILABLE };
+
+struct feature {
+	const char *name;
+	enum feature_state state;
+	char by[32];
+	char reason[200];
+};
+
+/*
+ * Probes the mechanisms, takes the lock of the folder, and loads the guard without attaching it: the maps
+ * are there and can be filled. -EBUSY: another wardend holds the folder.
+ */
+int loader_open(struct loader **loader, const struct loader_options *options, struct err *err);
+/* Attaches and pins the guard. */
+int loader_attach_guard(struct loader *loader, struct err *err);
+/*
+ * Loads and attaches what needs the RDMA modules, if they are there now and it is not attached yet.
+ * Returns 1 when something was newly attached (the devices there before are then to be entered), else 0;
+ * what is missing shows in the features.
+ */
+int loader_attach_rdma(struct loader *loader);
+/* True when the programs of loader_attach_rdma() are all attached. */
+bool loader_rdma_attached(const struct loader *loader);
+bool loader_audits_kernel_copy(const struct loader *loader);
+/* Leaves the pins. */
+void loader_close(struct loader *loader);
+
+int loader_map(const struct loader *loader, enum loader_map map);
+
+/* The features so far; valid until the next loader_attach_*(). */
+const struct feature *loader_features(const struct loader *loader, size_t *count);
+
+struct program_info {
+	char name[48];
+	const char *state;
+	uint32_t id;
+};
+/* Up to `max` attached programs; returns how many. */
+size_t loader_programs(const struct loader *loader, struct program_info *programs, size_t max);
+
+/* Removes every pin, and with the links every program. An absent folder is fine. */
+int loader_unload(const char *bpffs, struct err *err);
+
+#endif

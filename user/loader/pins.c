@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/pins.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "lib/util.h"
+
+#define MAX_MAPS 16 /* of one program */
+
+static int make_folder(const char *folder, const char *name, struct err *err)
+{
+	char path[PATH_MAX];
+
+	if (try_snprintf(path, sizeof(path), "%s%s%s", folder, *name ? "/" : "", name))
+		return fail(err, -ENAMETOOLONG, "bpffs %s: the path is too long", folder);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return fail(err, -errno, "bpffs %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int check_bpffs(const char *folder, struct err *err)
+{
+	struct statfs fs;
+
+	if (statfs(folder, &fs))
+		return fail(err, -errno, "bpffs %s: %s", folder, strerror(errno));
+	if (fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	rmdir(folder); /* made a moment ago, empty, on a file system that holds no pins */
+	return fail(err, -ENOTSUP, "bpffs %s: not on a BPF file system; mount one: mount -t bpf bpf /sys/fs/bpf", folder);
+}
+
+int pins_open(const char *folder, struct err *err)
+{
+	_cleanup_close_ int fd = -1;
+	int r = make_folder(folder, "", err);
+
+	if (!r)
+		r = check_bpffs(folder, err);
+	if (!r)
+		r = make_folder(folder, "maps", err);
+	if (!r)
+		r = make_folder(folder, "links", err);
+	if (r)
+		return r;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(err, -errno, "bpffs %s: %s", folder, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return fail(err, errno == EWOULDBLOCK ? -EBUSY : -errno, "bpffs %s: %s", folder,
+			    errno == EWOULDBLOCK ? "another wardend has it" : strerror(errno));
+	return take_fd(&fd);
+}
+
+struct identity {
+	uint8_t tag[BPF_TAG_SIZE];
+	uint32_t maps[MAX_MAPS];
+	uint32_t map_count;
+};
+
+static int identify(int prog_fd, struct identity *id)
+{
+	struct bpf_prog_info info = { .nr_map_ids = MAX_MAPS, .map_ids = (uint64_t)(uintptr_t)id->maps };
+	uint32_t len = sizeof(info);
+
+	*id = (struct identity){};
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
+		return -errno;
+	if (info.nr_map_ids > MAX_MAPS)
+		return -E2BIG;
+	memcpy(id->tag, info.tag, sizeof(id->tag));
+	id->map_count = info.nr_map_ids;
+	return 0;
+}
+
+static int program_of_link(const char *path)
+{
+	_cleanup_close_ int link = bpf_obj_get(path);
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
+		return -errno;
+	return bpf_prog_get_fd_by_id(info.prog_id);
+}
+
+bool pins_same_program(const char *folder, const char *name, const struct bpf_program *prog)
+{
+	_cleanup_close_ int pinned = -1;
+	struct identity old, new;
+	char path[PATH_MAX];
+
+	if (try_snprintf(path, sizeof(path), "%s/links/%s", folder, name))
+		return false;
+	pinned = program_of_link(path);
+	if (pinned < 0 || identify(pinned, &old) || identify(bpf_program__fd(prog), &new))
+		return false;
+	return !memcmp(&old, &new, sizeof(old));
+}
+
+int pins_link(const char *folder, const char *name, struct bpf_link *link, struct err *err)
+{
+	char path[PATH_MAX], fresh[PATH_MAX];
+	int r;
+
+	if (try_snprintf(path, sizeof(path), "%s/links/%s", folder, name) ||
+	    try_snprintf(fresh, sizeof(fresh), "%s/links/new_%s", folder, name))
+		return fail(err, -ENAMETOOLONG, "bpffs %s: the path is too long", folder);
+	unlink(fresh); /* left by a start that was killed between the two steps below */
+	r = bpf_link__pin(link, fresh);
+	if (r)
+		return fail(err, r, "cannot pin %s: %s", fresh, strerror(-r));
+	if (rename(fresh, path))
+		return fail(err, -errno, "cannot pin %s: %s", path, strerror(errno));
+	return 0;
+}
+
+void pins_prune_links(const char *folder, const char *prefix, bool (*keep)(const char *name, void *ctx), void *ctx)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *entry;
+	char path[PATH_MAX];
+
+	if (try_snprintf(path, sizeof(path), "%s/links", folder))
+		return;
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) || keep(entry->d_name, ctx))
+			continue;
+		unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+}
+
+static int empty_folder(const char *folder, const char *name, struct err *err)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *entry;
+	char path[PATH_MAX];
+
+	if (try_snprintf(path, sizeof(path), "%s/%s", folder, name))
+		return fail(err, -ENAMETOOLONG, "bpffs %s: the path is too long", folder);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : fail(err, -errno, "bpffs %s: %s", path, strerror(errno));
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0))
+			return fail(err, -errno, "cannot unpin %s/%s: %s", path, entry->d_name, strerror(errno));
+	}
+	if (rmdir(path))
+		return fail(err, -errno, "cannot remove %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int pins_remove(const char *folder, struct err *err)
+{
+	struct statfs fs;
+	int r;
+
+	if (statfs(folder, &fs))
+		return errno == ENOENT ? 0 : fail(err, -errno, "bpffs %s: %s", folder, strerror(errno));
+	if (fs.f_type != BPF_FS_MAGIC)
+		return fail(err, -ENOTSUP, "bpffs %s: not on a BPF file system", folder);
+	r = empty_folder(folder, "links", err); /* first the programs, then what they use */
+	if (!r)
+		r = empty_folder(folder, "maps", err);
+	if (r)
+		return r;
+	if (rmdir(folder))
+		return fail(err, -errno, "cannot remove %s: %s", folder, strerror(errno));
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The folder of pins in the BPF file system. */
+#ifndef WARDEN_PINS_H
+#define WARDEN_PINS_H
+
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+
+#include "lib/err.h"
+
+/* Creates FOLDER, FOLDER/maps and FOLDER/links on a BPF file system and locks it: the lock's descriptor. */
+int pins_open(const char *folder, struct err *err);
+
+/* Whether the link pinned as NAME runs the same program, on the same maps, as `prog`. */
+bool pins_same_program(const char *folder, const char *name, const struct bpf_program *prog);
+
+/* Pins the link as NAME; a link pinned there before is replaced in one step. */
+int pins_link(const char *folder, const char *name, struct bpf_link *link, struct err *err);
+
+/* Unpins the links whose name begins with PREFIX and which `keep` does not want. */
+void pins_prune_links(const char *folder, const char *prefix, bool (*keep)(const char *name, void *ctx), void *ctx);
+
+/* Removes all. 0 also when there is nothing. */
+int pins_remove(const char *folder, struct err *err);
+
+#endif

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rdma/rdma.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+#include <rdma/rdma_netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/netns.h"
+#include "lib/util.h"
+
+struct rdma_nl {
+	struct mnl_socket *socket;
+	uint32_t seq;
+};
+
+bool rdma_module_loaded(const char *module)
+{
+	char path[128];
+
+	return !try_snprintf(path, sizeof(path), "/sys/module/%s", module) && !access(path, F_OK);
+}
+
+int rdma_open(struct rdma_nl **nl, int netns_fd)
+{
+	struct rdma_nl *n;
+	int fd, r;
+
+	if (!rdma_module_loaded("ib_core"))
+		return -EPROTONOSUPPORT;
+	fd = netns_socket(netns_fd, AF_NETLINK, SOCK_RAW, NETLINK_RDMA);
+	if (fd < 0)
+		return fd;
+	n = calloc(1, sizeof(*n));
+	if (!n) {
+		close(fd);
+		return -ENOMEM;
+	}
+	n->socket = mnl_socket_fdopen(fd);
+	if (!n->socket || mnl_socket_bind(n->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		r = -errno;
+		if (!n->socket)
+			close(fd);
+		rdma_close(&n);
+		return r;
+	}
+	*nl = n;
+	return 0;
+}
+
+void rdma_close(struct rdma_nl **nl)
+{
+	if (!*nl)
+		return;
+	if ((*nl)->socket)
+		mnl_socket_close((*nl)->socket);
+	free(*nl);
+	*nl = NULL;
+}
+
+static struct nlmsghdr *request(struct rdma_nl *nl, char *buf, int command, int flags)
+{
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+
+	h->nlmsg_type = RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, command);
+	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	h->nlmsg_seq = ++nl->seq;
+	return h;
+}
+
+/* Sends the request and runs the answers through `parse` until the last one. */
+static int talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ctx)
+{
+	char buf[32 * 1024];
+	bool dump = h->nlmsg_flags & NLM_F_DUMP, ack = h->nlmsg_flags & NLM_F_ACK;
+	ssize_t len;
+	int r;
+
+	if (mnl_socket_sendto(nl->socket, h, h->nlmsg_len) < 0)
+		return -errno;
+	do {
+		len = mnl_socket_recvfrom(nl->socket, buf, sizeof(buf));
+		if (len < 0)
+			return -errno;
+		r = mnl_cb_run(buf, (size_t)len, nl->seq, mnl_socket_get_portid(nl->socket), parse, ctx);
+		if (r < 0)
+			return -errno;
+	} while (r > 0 && (dump || ack)); /* a plain GET answers with one message */
+	return 0;
+}
+
+/* The attribute of that type, if its payload has the size (or the NUL) that it must have. */
+static const struct nlattr *attr_get(const struct nlmsghdr *h, uint16_t type, enum mnl_attr_data_type data_type)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, h, 0) {
+		if (mnl_attr_get_type(attr) == type)
+			return mnl_attr_validate(attr, data_type) < 0 ? NULL : attr;
+	}
+	return NULL;
+}
+
+static int string_get(const struct nlmsghdr *h, uint16_t type, char *to, size_t size)
+{
+	const struct nlattr *attr = attr_get(h, type, MNL_TYPE_NUL_STRING);
+
+	if (!attr)
+		return -ENODATA;
+	return try_snprintf(to, size, "%s", mnl_attr_get_str(attr));
+}
+
+/* ---- devices ---- */
+
+struct device_walk {
+	int (*visit)(const struct rdma_device *device, void *ctx);
+	void *ctx;
+	int answer;
+};
+
+static int parse_device(const struct nlmsghdr *h, void *data)
+{
+	struct device_walk *w = data;
+	const struct nlattr *index = attr_get(h, RDMA_NLDEV_ATTR_DEV_INDEX, MNL_TYPE_U32);
+	const struct nlattr *guid = attr_get(h, RDMA_NLDEV_ATTR_NODE_GUID, MNL_TYPE_U64);
+	struct rdma_device d = {};
+
+	if (!index || string_get(h, RDMA_NLDEV_ATTR_DEV_NAME, d.name, sizeof(d.name)))
+		return MNL_CB_OK;
+	d.index = mnl_attr_get_u32(index);
+	if (guid)
+		d.node_guid = mnl_attr_get_u64(guid);
+	if (!w->answer)
+		w->answer = w->visit(&d, w->ctx);
+	return MNL_CB_OK;
+}
+
+int rdma_for_each(struct rdma_nl *nl, int (*visit)(const struct rdma_device *device, void *ctx), void *ctx)
+{
+	struct device_walk w = { .visit = visit, .ctx = ctx };
+	char buf[256];
+	int r = talk(nl, request(nl, buf, RDMA_NLDEV_CMD_GET, NLM_F_DUMP), parse_device, &w);
+
+	return r ? r : w.answer;
+}
+
+static int parse_u64_attr(const struct nlmsghdr *h, void *data)
+{
+	const struct nlattr *attr = attr_get(h, RDMA_NLDEV_ATTR_CHARDEV, MNL_TYPE_U64);
+
+	if (attr)
+		*(uint64_t *)data = mnl_attr_get_u64(attr);
+	return MNL_CB_OK;
+}
+
+int rdma_uverbs(struct rdma_nl *nl, uint32_t index, dev_t *dev)
+{
+	uint64_t encoded = 0;
+	struct nlmsghdr *h;
+	char buf[256];
+	int r;
+
+	if (!rdma_module_loaded("ib_uverbs"))
+		return -ENODEV;
+	h = request(nl, buf, RDMA_NLDEV_CMD_GET_CHARDEV, 0);
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
+	mnl_attr_put_strz(h, RDMA_NLDEV_ATTR_CHARDEV_TYPE, "uverbs");
+	r = talk(nl, h, parse_u64_attr, &encoded);
+	if (r)
+		return r;
+	if (!encoded)
+		return -ENODEV;
+	*dev = (dev_t)encoded; /* huge_encode_dev(): the form that user space has too */
+	return 0;
+}
+
+struct text {
+	uint16_t type;
+	char *to;
+	size_t size;
+};
+
+static int parse_text(const struct nlmsghdr *h, void *data)
+{
+	struct text *t = data;
+
+	string_get(h, t->type, t->to, t->size);
+	return MNL_CB_OK;
+}
+
+int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size)
+{
+	struct text t = { .type = RDMA_NLDEV_ATTR_NDEV_NAME, .to = to, .size = size };
+	struct nlmsghdr *h;
+	char buf[256];
+
+	to[0] = '\0';
+	h = request(nl, buf, RDMA_NLDEV_CMD_PORT_GET, 0);
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_PORT_INDEX, 1);
+	return talk(nl, h, parse_text, &t);
+}
+
+/* ---- usage ---- */
+
+static void usage_entry(const struct nlattr *entry, struct rdma_usage *usage)
+{
+	const struct {
+		const char *name;
+		uint32_t *count;
+	} kinds[] = {
+		{ "pd", &usage->pd },	    { "cq", &usage->cq }, { "qp", &usage->qp },
+		{ "cm_id", &usage->cm_id }, { "mr", &usage->mr }, { "ctx", &usage->ctx },
+	};
+	const struct nlattr *attr;
+	const char *name = "";
+	uint64_t current = 0;
+
+	mnl_attr_for_each_nested(attr, entry) {
+		if (mnl_attr_get_type(attr) == RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_NAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			name = mnl_attr_get_str(attr);
+		if (mnl_attr_get_type(attr) == RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_CURR &&
+		    mnl_attr_validate(attr, MNL_TYPE_U64) >= 0)
+			current = mnl_attr_get_u64(attr);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(name, kinds[i].name))
+			*kinds[i].count = (uint32_t)current;
+}
+
+static int parse_usage(const struct nlmsghdr *h, void *data)
+{
+	const struct nlattr *summary = attr_get(h, RDMA_NLDEV_ATTR_RES_SUMMARY, MNL_TYPE_NESTED), *entry;
+
+	if (!summary)
+		return MNL_CB_OK;
+	mnl_attr_for_each_nested(entry, summary) {
+		if (mnl_attr_get_type(entry) == RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY)
+			usage_entry(entry, data);
+	}
+	return MNL_CB_OK;
+}
+
+int rdma_usage_get(struct rdma_nl *nl, uint32_t index, struct rdma_usage *usage)
+{
+	struct nlmsghdr *h;
+	char buf[256];
+
+	*usage = (struct rdma_usage){};
+	h = request(nl, buf, RDMA_NLDEV_CMD_RES_GET, 0);
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
+	return talk(nl, h, parse_usage, usage);
+}
+
+/* ---- the netns mode of the subsystem ---- */
+
+static int parse_mode(const struct nlmsghdr *h, void *data)
+{
+	const struct nlattr *attr = attr_get(h, RDMA_NLDEV_SYS_ATTR_NETNS_MODE, MNL_TYPE_U8);
+
+	if (attr)
+		*(int *)data = mnl_attr_get_u8(attr);
+	return MNL_CB_OK;
+}
+
+int rdma_netns_mode_get(struct rdma_nl *nl, enum rdma_netns_mode *mode)
+{
+	char buf[256];
+	int value = -1, r;
+
+	r = talk(nl, request(nl, buf, RDMA_NLDEV_CMD_SYS_GET, 0), parse_mode, &value);
+	if (r)
+		return r;
+	if (value < 0)
+		return -ENODATA;
+	*mode = value ? RDMA_NETNS_SHARED : RDMA_NETNS_EXCLUSIVE;
+	return 0;
+}
+
+int rdma_netns_mode_set(struct rdma_nl *nl, enum rdma_netns_mode mode)
+{
+	struct nlmsghdr *h;
+	char buf[256];
+
+	h = request(nl, buf, RDMA_NLDEV_CMD_SYS_SET, NLM_F_ACK);
+	mnl_attr_put_u8(h, RDMA_NLDEV_SYS_ATTR_NETNS_MODE, mode == RDMA_NETNS_SHARED);
+	return talk(nl, h, NULL, NULL);
+}

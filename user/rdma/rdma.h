@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RDMA devices as the kernel tells of them: RDMA netlink (one netns at a time) and sysfs. Owns no state.
+ * Source of the netlink interface: include/uapi/rdma/rdma_netlink.h.
+ */
+#ifndef WARDEN_RDMA_H
+#define WARDEN_RDMA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/err.h"
+
+#define RDMA_NAME_MAX 64
+
+struct rdma_device {
+	uint32_t index;
+	uint64_t node_guid; /* big endian, as the kernel keeps it */
+	char name[RDMA_NAME_MAX];
+};
+
+/* Counts of RDMA_NLDEV_CMD_RES_GET's summary. */
+struct rdma_usage {
+	uint32_t pd, cq, qp, cm_id, mr, ctx;
+};
+
+enum rdma_netns_mode { RDMA_NETNS_EXCLUSIVE, RDMA_NETNS_SHARED };
+
+/* A character device of class infiniband_verbs or infiniband_mad, in whatever netns its device is. */
+struct rdma_cdev {
+	dev_t dev;
+	char name[32];    /* uverbs0, umad0, issm0 */
+	char ibdev[RDMA_NAME_MAX];
+	char parent[32];  /* the PCI function, or "" for a software device */
+};
+
+/* Whether the module that answers is loaded: without it a request would load it. */
+bool rdma_module_loaded(const char *module);
+
+struct rdma_nl;
+
+/* Opens RDMA netlink in the netns of `netns_fd`. 0 or -errno (-EPROTONOSUPPORT: ib_core is not loaded). */
+int rdma_open(struct rdma_nl **nl, int netns_fd);
+void rdma_close(struct rdma_nl **nl);
+
+/* Calls `visit` for each device that the netns sees. 0 or -errno; a nonzero answer of `visit` stops. */
+int rdma_for_each(struct rdma_nl *nl, int (*visit)(const struct rdma_device *device, void *ctx), void *ctx);
+
+/* The dev_t of a device's uverbs node. 0 or -errno. */
+int rdma_uverbs(struct rdma_nl *nl, uint32_t index, dev_t *dev);
+
+/* The name of the netdev behind port 1; "" when it is in another netns or there is none. */
+int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size);
+
+int rdma_usage_get(struct rdma_nl *nl, uint32_t index, struct rdma_usage *usage);
+
+int rdma_netns_mode_get(struct rdma_nl *nl, enum rdma_netns_mode *mode);
+/* -EBUSY while any netns but the initial one exists (ib_core's device.c, rdma_compatdev_set). */
+int rdma_netns_mode_set(struct rdma_nl *nl, enum rdma_netns_mode mode);
+
+/* Calls `visit` for each RDMA character device of the node. 0, -errno, or what `visit` answered. */
+int rdma_cdev_for_each(int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The classes infiniband_verbs and infiniband_mad are not bound to a netns (only the class infiniband is),
+ * so sysfs shows every node of the RDMA stack, wherever its device is.
+ */
+#include "rdma/rdma.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "lib/util.h"
+
+/* The PCI function (or auxiliary device) behind the node; "" when there is none. */
+static void parent_of(const char *dir, char *to, size_t size)
+{
+	char link[PATH_MAX], target[PATH_MAX];
+	ssize_t len;
+
+	to[0] = '\0';
+	if (try_snprintf(link, sizeof(link), "%s/device", dir))
+		return;
+	len = readlink(link, target, sizeof(target) - 1);
+	if (len < 0)
+		return;
+	target[len] = '\0';
+	if (try_snprintf(to, size, "%s", basename(target)))
+		to[0] = '\0';
+}
+
+static int attribute(const char *dir, const char *name, char *to, size_t size)
+{
+	char path[PATH_MAX];
+	int r = try_snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+	return r ? r : read_line(path, to, size);
+}
+
+static int cdev_read(const char *dir, const char *name, struct rdma_cdev *cdev)
+{
+	unsigned int maj, min;
+	char dev[32];
+
+	if (try_snprintf(cdev->name, sizeof(cdev->name), "%s", name) || attribute(dir, "dev", dev, sizeof(dev)) ||
+	    attribute(dir, "ibdev", cdev->ibdev, sizeof(cdev->ibdev)) || sscanf(dev, "%u:%u", &maj, &min) != 2)
+		return -ENODATA;
+	cdev->dev = makedev(maj, min);
+	parent_of(dir, cdev->parent, sizeof(cdev->parent));
+	return 0;
+}
+
+static int class_for_each(const char *class, int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx)
+{
+	_cleanup_closedir_ DIR *dir = opendir(class);
+	struct rdma_cdev cdev;
+	struct dirent *entry;
+	char path[PATH_MAX];
+	int r;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || try_snprintf(path, sizeof(path), "%s/%s", class, entry->d_name))
+			continue;
+		if (cdev_read(path, entry->d_name, &cdev))
+			continue; /* abi_version, or a node that has just gone */
+		r = visit(&cdev, ctx);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int rdma_cdev_for_each(int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx)
+{
+	int r = class_for_each("/sys/class/infiniband_verbs", visit, ctx);
+
+	return r ? r : class_for_each("/sys/class/infiniband_mad", visit, ctx);
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "track/track.h"
+
+#include <bpf/bpf.h>
+#include <ctype.h>
+#include <errno.h>
+#include <linux/magic.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "lib/util.h"
+#include "track/internal.h"
+#include "track/map.h"
+
+#define CGROUP_ROOT "/sys/fs/cgroup"
+
+/* ---- the request ---- */
+
+static bool name_valid(const char *s, size_t len, size_t max)
+{
+	if (len == 0 || len > max)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!islower((unsigned char)s[i]) && !isdigit((unsigned char)s[i]) && s[i] != '-' && s[i] != '.')
+			return false;
+	return true;
+}
+
+/* Kubernetes: a namespace is a DNS label (63), a pod's name a DNS subdomain (253). */
+static int check_owner(const char *owner, struct err *err)
+{
+	const char *slash = strchr(owner, '/');
+
+	if (!slash || !name_valid(owner, (size_t)(slash - owner), 63) || !name_valid(slash + 1, strlen(slash + 1), 253))
+		return fail(err, -EINVAL,
+			    "owner \"%.64s\": give NAMESPACE/NAME of lower-case letters, digits, '-' and '.' (63 and 253 at most)",
+			    owner);
+	return 0;
+}
+
+/*
+ * The id that bpf_get_current_cgroup_id() gives is the inode number (kernfs), and the level is the depth
+ * below the root of the hierarchy, whose inode is always 1.
+ */
+static int resolve_cgroup(const char *cgroup, struct warden_claim *claim, struct err *err)
+{
+	const char *below = cgroup;
+	char path[PATH_MAX];
+	struct statfs fs;
+	struct stat st;
+
+	if (!strncmp(cgroup, CGROUP_ROOT "/", strlen(CGROUP_ROOT) + 1))
+		below = cgroup + strlen(CGROUP_ROOT);
+	if (strstr(below, ".."))
+		return fail(err, -EINVAL, "cgroup %s: \"..\" is not taken", cgroup);
+	if (stat(CGROUP_ROOT, &st) || statfs(CGROUP_ROOT, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC || st.st_ino != 1)
+		return fail(err, -EOPNOTSUPP, "cgroup %s: " CGROUP_ROOT " is not the root of a cgroup v2 hierarchy; claim by netns alone",
+			    cgroup);
+	if (try_snprintf(path, sizeof(path), CGROUP_ROOT "/%s", below))
+		return fail(err, -ENAMETOOLONG, "cgroup: the path is too long");
+	if (stat(path, &st))
+		return fail(err, -errno, "cgroup %s: %s", path, errno == ENOENT ? "it is gone" : strerror(errno));
+	if (!S_ISDIR(st.st_mode) || statfs(path, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC)
+		return fail(err, -EINVAL, "cgroup %s: not a cgroup", path);
+	claim->cgroup_id = st.st_ino;
+	for (const char *p = below; *p; p++)
+		if (*p != '/' && (p == below || p[-1] == '/'))
+			claim->cgroup_level++;
+	if (claim->cgroup_level == 0)
+		return fail(err, -EINVAL, "cgroup %s: the root owns nothing", cgroup);
+	return 0;
+}
+
+static int resolve_netns(const struct track *t, const struct claim_request *request, struct warden_claim *claim,
+			 struct err *err)
+{
+	_cleanup_close_ int fd = netns_open(request->netns, request->pid, err);
+	struct netns_id id;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = netns_identify(fd, &id, err);
+	if (r)
+		return r;
+	if (id.cookie == t->host.cookie && !request->cgroup)
+		return fail(err, -EINVAL, "netns: this is the host's own, which every host process has: give the owner's --cgroup too");
+	claim->netns_cookie = id.cookie;
+	claim->netns_inum = id.inum;
+	return 0;
+}
+
+/* ---- the device ---- */
+
+static int guid_parse(const char *text, uint64_t *guid)
+{
+	unsigned int a, b, c, d;
+	char rest;
+
+	if (sscanf(text, "%4x:%4x:%4x:%4x%c", &a, &b, &c, &d, &rest) != 4)
+		return -EINVAL;
+	*guid = __builtin_bswap64((uint64_t)a << 48 | (uint64_t)b << 32 | (uint64_t)c << 16 | d);
+	return 0;
+}
+
+static bool device_matches(const struct warden_device *d, const char *spec)
+{
+	uint64_t guid;
+
+	return !strcmp(d->name, spec) || (d->parent[0] && !strcmp(d->parent, spec)) ||
+	       (!guid_parse(spec, &guid) && d->node_guid && d->node_guid == guid);
+}
+
+static int device_find(const struct track *t, const char *spec, uint32_t *index, struct err *err)
+{
+	_cleanup_free_ uint32_t *keys = NULL;
+	struct warden_device d;
+	long count, found = 0;
+
+	count = map_keys(t->devices, t->max_devices, sizeof(d), &keys);
+	if (count < 0)
+		return fail(err, (int)count, "devices: %s", strerror((int)-count));
+	for (long i = 0; i < count; i++) {
+		if (bpf_map_lookup_elem(t->devices, &keys[i], &d) || !device_matches(&d, spec))
+			continue;
+		*index = keys[i];
+		found++;
+	}
+	if (found == 0)
+		return fail(err, -ENODEV, "device %.64s: no such RDMA device", spec);
+	if (found > 1)
+		return fail(err, -ENOTUNIQ, "device %.64s: %ld devices go by that; give the PCI address or the node GUID", spec,
+			    found);
+	return 0;
+}
+
+/* ---- claim and release ---- */
+
+int track_claim(struct track *t, const struct claim_request *request, uint32_t *index, struct warden_claim *claim,
+		struct err *err)
+{
+	struct warden_claim holder;
+	int r;
+
+	*claim = (struct warden_claim){ .source = "manual" };
+	r = check_owner(request->owner, err);
+	if (!r)
+		r = device_find(t, request->device, index, err);
+	if (!r)
+		r = resolve_netns(t, request, claim, err);
+	if (!r && request->cgroup)
+		r = resolve_cgroup(request->cgroup, claim, err);
+	if (r)
+		return r;
+	snprintf(claim->owner, sizeof(claim->owner), "%s", request->owner);
+	claim->since_ns = boot_ns();
+	claim->id = claim->since_ns;
+	if (!bpf_map_update_elem(t->claims, index, claim, BPF_NOEXIST))
+		return 0;
+	if (errno == EEXIST && track_claim_get(t, *index, &holder))
+		return fail(err, -EEXIST, "device %.64s: claimed by %s already; release it first", request->device, holder.owner);
+	if (errno == E2BIG)
+		return fail(err, -ENOSPC, "device %.64s: the map of claims is full", request->device);
+	return fail(err, -errno, "device %.64s: %s", request->device, strerror(errno));
+}
+
+int track_release(struct track *t, const char *device, uint32_t *index, struct warden_claim *claim, struct err *err)
+{
+	int r = device_find(t, device, index, err);
+
+	if (r)
+		return r;
+	if (!track_claim_get(t, *index, claim) || bpf_map_delete_elem(t->claims, index))
+		return fail(err, -ENOENT, "device %.64s: it is not claimed", device);
+	return 0;
+}
+
+/* ---- look-ups ---- */
+
+bool track_device_get(const struct track *t, uint32_t index, struct warden_device *device)
+{
+	return !bpf_map_lookup_elem(t->devices, &index, device);
+}
+
+bool track_claim_get(const struct track *t, uint32_t index, struct warden_claim *claim)
+{
+	return !bpf_map_lookup_elem(t->claims, &index, claim);
+}
+
+bool track_claim_of_netns(const struct track *t, uint64_t cookie, struct warden_claim *claim)
+{
+	_cleanup_free_ uint32_t *keys = NULL;
+	long count = cookie == t->host.cookie ? 0 : map_keys(t->claims, t->max_devices, sizeof(*claim), &keys);
+
+	for (long i = 0; i < count; i++)
+		if (track_claim_get(t, keys[i], claim) && claim->netns_cookie == cookie)
+			return true;
+	return false;
+}
+
+uint32_t track_claim_count(const struct track *t)
+{
+	_cleanup_free_ uint32_t *keys = NULL;
+	long count = map_keys(t->claims, t->max_devices, sizeof(struct warden_claim), &keys);
+
+	return count < 0 ? 0 : (uint32_t)count;
+}

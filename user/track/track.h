@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which RDMA devices there are, and whose they are. The truth lies in the BPF maps, where the programs
+ * keep it up to date and where it outlives wardend; this part enters what was there before the programs,
+ * and is the only one that writes claims.
+ */
+#ifndef WARDEN_TRACK_H
+#define WARDEN_TRACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/err.h"
+#include "lib/netns.h"
+#include "warden.h"
+
+struct loader;
+struct track;
+
+/* `loader` must outlive it. 0 or -errno. */
+int track_open(struct track **track, const struct loader *loader, struct err *err);
+void track_close(struct track *track);
+
+/*
+ * Enters the character devices (from sysfs) and the RDMA devices (by RDMA netlink, in every netns that has
+ * a name or a process) that the programs have not seen appear. What they have seen is left as it is.
+ */
+void track_scan(struct track *track);
+
+/* A device with all that is known of it now. */
+struct tracked_device {
+	uint32_t index;
+	struct warden_device device;
+	bool claimed;
+	struct warden_claim claim;
+	bool orphan;	   /* the claim's netns is gone */
+	char netdev[32];   /* "" when it cannot be told */
+	char netns[128];   /* a name in /run/netns, or "" */
+	char pf[32];	   /* netdev of the PF, "" for what is no VF */
+	char cdevs[256];   /* names, separated by blanks */
+};
+
+/* Calls `visit` for each device in the order of their indexes. 0, -errno, or the nonzero answer of `visit`. */
+int track_for_each(struct track *track, int (*visit)(const struct tracked_device *device, void *ctx), void *ctx);
+
+struct claim_request {
+	const char *device; /* name, PCI address or node GUID; must match one device */
+	const char *netns;  /* a name in /run/netns or an absolute path; or NULL and `pid` */
+	pid_t pid;
+	const char *cgroup; /* path of a cgroup v2, absolute or below /sys/fs/cgroup; NULL: the netns decides */
+	const char *owner;  /* NAMESPACE/NAME */
+};
+
+/*
+ * Claims a device for an owner; `claim` and `index` tell the result. Errors: -ENODEV no such device,
+ * -ENOTUNIQ several, -EEXIST claimed already, -ENOENT the netns or cgroup is gone, -EINVAL, -ENOSPC.
+ * Nothing is changed on an error.
+ */
+int track_claim(struct track *track, const struct claim_request *request, uint32_t *index, struct warden_claim *claim,
+		struct err *err);
+/* Ends the claim on a device: -ENODEV, -ENOTUNIQ, or -ENOENT when it has none. */
+int track_release(struct track *track, const char *device, uint32_t *index, struct warden_claim *claim, struct err *err);
+
+/* Look-ups for events: false when there is none (any more). */
+bool track_device_get(const struct track *track, uint32_t index, struct warden_device *device);
+bool track_claim_get(const struct track *track, uint32_t index, struct warden_claim *claim);
+/* The claim whose netns that is, if any: what an actor belongs to. */
+bool track_claim_of_netns(const struct track *track, uint64_t cookie, struct warden_claim *claim);
+
+uint32_t track_claim_count(const struct track *track);
+
+#endif
