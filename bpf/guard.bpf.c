@@ -62,7 +62,7 @@ static __always_inline void major_seen(__u32 major)
 SEC("fentry/cdev_device_add")
 int BPF_PROG(cdev_added, struct cdev *cdev, struct device *dev)
 {
-	struct warden_cdev c = { .kind = cdev_kind(dev), .ib_index = WARDEN_NO_INDEX };
+	struct warden_cdev c = {.kind = cdev_kind(dev), .ib_index = WARDEN_NO_INDEX};
 	__u32 devt = BPF_CORE_READ(dev, devt);
 
 	if (!c.kind)
@@ -124,8 +124,8 @@ static __always_inline bool may_touch(const struct touch *t, const struct warden
 	return caller_netns_cookie() == s->host_netns_cookie;
 }
 
-static __always_inline void report(const struct touch *t, enum warden_rule rule, enum warden_verdict verdict, __u64 arg0,
-				   __u64 arg1)
+static __always_inline void report(const struct touch *t, enum warden_rule rule, enum warden_verdict verdict,
+				   __u64 arg0, __u64 arg1)
 {
 	struct warden_event *e;
 

@@ -14,7 +14,7 @@
 
 #define WARDEN_MAX_DEVICES 2048 /* 8 PFs of 128 VFs, twice */
 #define WARDEN_MAX_CDEVS (3 * WARDEN_MAX_DEVICES) /* uverbs, umad and issm of each */
-#define WARDEN_RING_BYTES (4 << 20)               /* 19,000 events: 0.2 s of a flood while wardend is away */
+#define WARDEN_RING_BYTES (4 << 20) /* 19,000 events: 0.2 s of a flood while wardend is away */
 
 /*
  * Full: the node is judged as an unclaimed device (the host may, a pod may not) and lost.cdevs grows.
@@ -27,7 +27,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } cdevs SEC(".maps");
 
-/* Written by wardend alone, which refuses a claim when this is full; programs only delete. */
+/* Written by wardend alone, which refuses a claim when this is full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, WARDEN_MAX_DEVICES);

@@ -6,7 +6,7 @@
  * enable_device_and_get (fentry)    a device was registered, or came out in another netns
  * cdev_device_add (fexit)           its uverbs node
  * ib_device_rename (fexit)          its new name
- * __ib_unregister_device (fentry)   it is gone: so is the claim, since the index never comes back
+ * __ib_unregister_device (fentry)   it is gone; wardend drops the claim, whose index never comes back
  * rdma_dev_exit_net (fentry)        a netns ended
  *
  * Needs the BTF of ib_core and ib_uverbs. A claim is bound to the netns cookie, not to where the device
@@ -46,6 +46,8 @@ static __always_inline void report(enum warden_event_kind kind, enum warden_rule
 	e->arg[0] = from_inum;
 	e->arg[1] = d->netns_inum;
 	__builtin_memcpy(e->name, d->name, sizeof(e->name));
+	if (rule == RULE_DEVICE_ADD || rule == RULE_DEVICE_REMOVE)
+		__builtin_memcpy(e->text, d->parent, sizeof(d->parent));
 	event_submit(e);
 }
 
@@ -124,7 +126,7 @@ int BPF_PROG(device_renamed, struct ib_device *ib, const char *name, int err)
 	if (e) {
 		e->ib_index = index;
 		__builtin_memcpy(e->name, d->name, sizeof(e->name));
-		bpf_probe_read_kernel_str(e->new_name, sizeof(e->new_name), BPF_CORE_READ(ib, dev.kobj.name));
+		bpf_probe_read_kernel_str(e->text, sizeof(e->text), BPF_CORE_READ(ib, dev.kobj.name));
 		event_submit(e);
 	}
 	bpf_probe_read_kernel_str(d->name, sizeof(d->name), BPF_CORE_READ(ib, dev.kobj.name));
@@ -140,7 +142,6 @@ int BPF_PROG(device_gone, struct ib_device *ib)
 	if (!d)
 		return 0;
 	report(EVENT_CHANGE, RULE_DEVICE_REMOVE, index, d, d->netns_inum);
-	bpf_map_delete_elem(&claims, &index);
 	bpf_map_delete_elem(&devices, &index);
 	return 0;
 }

@@ -19,7 +19,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define SIGKILL 9
 
-#define CONTAINER(res, type) ((struct type *)((void *)(res) - bpf_core_field_offset(struct type, res)))
+#define CONTAINER(res, type) ((struct type *)((void *)(res)-bpf_core_field_offset(struct type, res)))
 
 /* The device of a tracked object, or NULL for kinds that are not counted. */
 static __always_inline struct ib_device *res_device(struct rdma_restrack_entry *res, enum rdma_restrack_type type)

@@ -55,7 +55,8 @@ struct kobject {
 	const char *name;
 };
 
-struct class {
+struct class
+{
 	const char *name;
 };
 

@@ -26,13 +26,13 @@ static const struct {
 	const void *(*bytes)(size_t *size);
 	const char *modules[3]; /* whose BTF it needs; the list ends with NULL */
 } objects[OBJECT_IDS] = {
-	[OBJECT_GUARD] = { "guard", guard_bpf__elf_bytes, { NULL } },
-	[OBJECT_NETNS] = { "netns", netns_bpf__elf_bytes, { "ib_core", "ib_uverbs", NULL } },
-	[OBJECT_VERBS] = { "verbs", verbs_bpf__elf_bytes, { "ib_core", NULL } },
+	[OBJECT_GUARD] = {"guard", guard_bpf__elf_bytes, {NULL}},
+	[OBJECT_NETNS] = {"netns", netns_bpf__elf_bytes, {"ib_core", "ib_uverbs", NULL}},
+	[OBJECT_VERBS] = {"verbs", verbs_bpf__elf_bytes, {"ib_core", NULL}},
 };
 
 static const char *const map_names[MAP_COUNT] = {
-	[MAP_CDEVS] = "cdevs",	 [MAP_CLAIMS] = "claims",     [MAP_DEVICES] = "devices", [MAP_SETTINGS] = "settings",
+	[MAP_CDEVS] = "cdevs",   [MAP_CLAIMS] = "claims",     [MAP_DEVICES] = "devices", [MAP_SETTINGS] = "settings",
 	[MAP_MAJORS] = "majors", [MAP_COUNTERS] = "counters", [MAP_EVENTS] = "events",
 };
 
@@ -45,24 +45,24 @@ static const struct program {
 	const char *name;
 	const char *feature;
 	enum guard_mechanism mechanism; /* GUARD_AUTO: of all */
-	bool optional;			/* the hook is not in every kernel */
+	bool optional; /* the hook is not in every kernel */
 } programs[] = {
-	{ OBJECT_GUARD, "cdev_added", "exclusive.identity", GUARD_AUTO, false },
-	{ OBJECT_GUARD, "cdev_deleted", "exclusive.identity", GUARD_AUTO, false },
-	{ OBJECT_GUARD, "open_lsm", "exclusive.open", GUARD_LSM, false },
-	{ OBJECT_GUARD, "open_fmod_ret", "exclusive.open", GUARD_FMOD_RET, false },
-	{ OBJECT_GUARD, "ioctl_lsm", "exclusive.ioctl", GUARD_LSM, false },
-	{ OBJECT_GUARD, "ioctl_fmod_ret", "exclusive.ioctl", GUARD_FMOD_RET, false },
-	{ OBJECT_GUARD, "compat_lsm", "exclusive.ioctl-compat", GUARD_LSM, true },
-	{ OBJECT_GUARD, "compat_fmod_ret", "exclusive.ioctl-compat", GUARD_FMOD_RET, true },
-	{ OBJECT_NETNS, "device_enabled", "devices.register", GUARD_AUTO, false },
-	{ OBJECT_NETNS, "uverbs_added", "devices.register", GUARD_AUTO, false },
-	{ OBJECT_NETNS, "device_gone", "devices.register", GUARD_AUTO, false },
-	{ OBJECT_NETNS, "device_renamed", "devices.rename", GUARD_AUTO, false },
-	{ OBJECT_NETNS, "netns_ended", "devices.netns-end", GUARD_AUTO, false },
-	{ OBJECT_VERBS, "object_added", "inventory.objects", GUARD_AUTO, false },
-	{ OBJECT_VERBS, "object_deleted", "inventory.objects", GUARD_AUTO, false },
-	{ OBJECT_VERBS, "modify_qp_audited", "marking.audit", GUARD_AUTO, false },
+	{OBJECT_GUARD, "cdev_added", "exclusive.identity", GUARD_AUTO, false},
+	{OBJECT_GUARD, "cdev_deleted", "exclusive.identity", GUARD_AUTO, false},
+	{OBJECT_GUARD, "open_lsm", "exclusive.open", GUARD_LSM, false},
+	{OBJECT_GUARD, "open_fmod_ret", "exclusive.open", GUARD_FMOD_RET, false},
+	{OBJECT_GUARD, "ioctl_lsm", "exclusive.ioctl", GUARD_LSM, false},
+	{OBJECT_GUARD, "ioctl_fmod_ret", "exclusive.ioctl", GUARD_FMOD_RET, false},
+	{OBJECT_GUARD, "compat_lsm", "exclusive.ioctl-compat", GUARD_LSM, true},
+	{OBJECT_GUARD, "compat_fmod_ret", "exclusive.ioctl-compat", GUARD_FMOD_RET, true},
+	{OBJECT_NETNS, "device_enabled", "devices.register", GUARD_AUTO, false},
+	{OBJECT_NETNS, "uverbs_added", "devices.register", GUARD_AUTO, false},
+	{OBJECT_NETNS, "device_gone", "devices.register", GUARD_AUTO, false},
+	{OBJECT_NETNS, "device_renamed", "devices.rename", GUARD_AUTO, false},
+	{OBJECT_NETNS, "netns_ended", "devices.netns-end", GUARD_AUTO, false},
+	{OBJECT_VERBS, "object_added", "inventory.objects", GUARD_AUTO, false},
+	{OBJECT_VERBS, "object_deleted", "inventory.objects", GUARD_AUTO, false},
+	{OBJECT_VERBS, "modify_qp_audited", "marking.audit", GUARD_AUTO, false},
 };
 
 #define MAX_FEATURES 24
@@ -70,7 +70,7 @@ static const struct program {
 struct loader {
 	char folder[PATH_MAX];
 	int lock;
-	bool fresh; /* the folder was made by this start */
+	bool fresh; /* the folder was made by this start, which is not done yet */
 	enum guard_mechanism mechanism;
 	struct bpf_object *object[OBJECT_IDS];
 	bool attached[OBJECT_IDS];
@@ -91,11 +91,12 @@ static struct feature *feature_find(struct loader *l, const char *name)
 			return &l->features[i];
 	if (l->feature_count == MAX_FEATURES)
 		abort(); /* the tables of this file are larger than the array: not a matter of input */
-	l->features[l->feature_count] = (struct feature){ .name = name };
+	l->features[l->feature_count] = (struct feature){.name = name};
 	return &l->features[l->feature_count++];
 }
 
-static void feature_set(struct loader *l, const char *name, enum feature_state state, const char *by, const char *fmt, ...)
+static void feature_set(struct loader *l, const char *name, enum feature_state state, const char *by, const char *fmt,
+			...)
 {
 	struct feature *f = feature_find(l, name);
 	va_list args;
@@ -182,7 +183,7 @@ static int object_load(struct loader *l, enum object_id id, struct err *err)
 	l->object[id] = bpf_object__open_mem(bytes, size, &opts);
 	if (!l->object[id])
 		return fail(err, -errno, "BPF object %s does not open: %s", objects[id].name, strerror(errno));
-	bpf_object__for_each_program(prog, l->object[id]) {
+	bpf_object__for_each_program (prog, l->object[id]) {
 		const struct program *p = program_find(id, bpf_program__name(prog));
 
 		if (p && (!program_wanted(l, p) || (p->optional && !hook_exists(prog))))
@@ -195,7 +196,8 @@ static int object_load(struct loader *l, enum object_id id, struct err *err)
 	l->object[id] = NULL;
 	if (r == -EINVAL)
 		return fail(err, r,
-			    "BPF object %s does not load: %s (the verifier's log is shown with --debug; maps pinned in %s by "
+			    "BPF object %s does not load: %s (the verifier's log is shown with --debug; maps pinned in "
+			    "%s by "
 			    "another version would be one cause: wardend --unload ends it)",
 			    objects[id].name, strerror(-r), root);
 	return fail(err, r, "BPF object %s does not load: %s", objects[id].name, strerror(-r));
@@ -246,7 +248,7 @@ static bool pin_wanted(const char *name, void *ctx)
 
 static int object_attach(struct loader *l, enum object_id id, struct err *err)
 {
-	struct prune prune = { .loader = l, .id = id };
+	struct prune prune = {.loader = l, .id = id};
 	char prefix[32];
 	int r;
 
@@ -287,15 +289,6 @@ static int choose_mechanism(struct loader *l, enum guard_mechanism forced, struc
 	return fail(err, -EOPNOTSUPP, "no way to refuse on this kernel: %s; %s", lsm, fmod_ret);
 }
 
-/* A first start that fails leaves nothing; a later one leaves what the one before had put in force. */
-static void undo_first_start(struct loader *l)
-{
-	struct err err;
-
-	if (l->fresh && l->lock >= 0 && pins_remove(l->folder, &err))
-		pr_warn("%s", err.text);
-}
-
 int loader_open(struct loader **loader, const struct loader_options *options, struct err *err)
 {
 	struct loader *l = calloc(1, sizeof(*l));
@@ -315,7 +308,6 @@ int loader_open(struct loader **loader, const struct loader_options *options, st
 	if (r >= 0)
 		r = object_load(l, OBJECT_GUARD, err);
 	if (r < 0) {
-		undo_first_start(l);
 		loader_close(l);
 		return r;
 	}
@@ -327,13 +319,11 @@ int loader_attach_guard(struct loader *l, struct err *err)
 {
 	int r = object_attach(l, OBJECT_GUARD, err);
 
-	if (r)
-		undo_first_start(l);
-	else
+	if (!r)
 		feature_set(l, "marking.verdict", FEATURE_ACTIVE, l->mechanism == GUARD_LSM ? "lsm" : "fmod_ret", "%s",
-			    l->mechanism == GUARD_LSM ?
-				    "MODIFY_QP through the ioctl" :
-				    "MODIFY_QP through the ioctl; a command on a page that is not present is refused unread");
+			    l->mechanism == GUARD_LSM ? "MODIFY_QP through the ioctl"
+						      : "MODIFY_QP through the ioctl; a command on a page that is not "
+							"present is refused unread");
 	return r;
 }
 
@@ -393,10 +383,19 @@ bool loader_audits_kernel_copy(const struct loader *l)
 
 /* ---- the rest ---- */
 
+void loader_keep(struct loader *l)
+{
+	l->fresh = false;
+}
+
 void loader_close(struct loader *l)
 {
+	struct err err;
+
 	if (!l)
 		return;
+	if (l->fresh && l->lock >= 0 && pins_remove(l->folder, &err))
+		pr_warn("%s", err.text);
 	for (enum object_id id = 0; id < OBJECT_IDS; id++)
 		bpf_object__close(l->object[id]);
 	util_close(&l->lock);
@@ -431,5 +430,9 @@ size_t loader_programs(const struct loader *l, struct program_info *infos, size_
 
 int loader_unload(const char *bpffs, struct err *err)
 {
+	_cleanup_close_ int lock = pins_lock(bpffs, err);
+
+	if (lock < 0)
+		return lock == -ENOENT ? 0 : lock;
 	return pins_remove(bpffs, err);
 }

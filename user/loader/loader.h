@@ -52,7 +52,12 @@ int loader_attach_rdma(struct loader *loader);
 /* True when the programs of loader_attach_rdma() are all attached. */
 bool loader_rdma_attached(const struct loader *loader);
 bool loader_audits_kernel_copy(const struct loader *loader);
-/* Leaves the pins. */
+/* The start is done: from now on the pins outlive this process. */
+void loader_keep(struct loader *loader);
+/*
+ * Leaves the pins; a first start that never came to loader_keep() is undone, while a later one leaves in
+ * force what the one before had attached.
+ */
 void loader_close(struct loader *loader);
 
 int loader_map(const struct loader *loader, enum loader_map map);
@@ -68,7 +73,7 @@ struct program_info {
 /* Up to `max` attached programs; returns how many. */
 size_t loader_programs(const struct loader *loader, struct program_info *programs, size_t max);
 
-/* Removes every pin, and with the links every program. An absent folder is fine. */
+/* Removes every pin, and with the links every program. An absent folder is fine; -EBUSY: a wardend runs. */
 int loader_unload(const char *bpffs, struct err *err);
 
 #endif

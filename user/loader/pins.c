@@ -36,12 +36,12 @@ static int check_bpffs(const char *folder, struct err *err)
 	if (fs.f_type == BPF_FS_MAGIC)
 		return 0;
 	rmdir(folder); /* made a moment ago, empty, on a file system that holds no pins */
-	return fail(err, -ENOTSUP, "bpffs %s: not on a BPF file system; mount one: mount -t bpf bpf /sys/fs/bpf", folder);
+	return fail(err, -ENOTSUP, "bpffs %s: not on a BPF file system; mount one: mount -t bpf bpf /sys/fs/bpf",
+		    folder);
 }
 
 int pins_open(const char *folder, struct err *err)
 {
-	_cleanup_close_ int fd = -1;
 	int r = make_folder(folder, "", err);
 
 	if (!r)
@@ -50,9 +50,12 @@ int pins_open(const char *folder, struct err *err)
 		r = make_folder(folder, "maps", err);
 	if (!r)
 		r = make_folder(folder, "links", err);
-	if (r)
-		return r;
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return r ? r : pins_lock(folder, err);
+}
+
+int pins_lock(const char *folder, struct err *err)
+{
+	_cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return fail(err, -errno, "bpffs %s: %s", folder, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB))
@@ -69,7 +72,7 @@ struct identity {
 
 static int identify(int prog_fd, struct identity *id)
 {
-	struct bpf_prog_info info = { .nr_map_ids = MAX_MAPS, .map_ids = (uint64_t)(uintptr_t)id->maps };
+	struct bpf_prog_info info = {.nr_map_ids = MAX_MAPS, .map_ids = (uint64_t)(uintptr_t)id->maps};
 	uint32_t len = sizeof(info);
 
 	*id = (struct identity){};

@@ -11,6 +11,9 @@
 /* Creates FOLDER, FOLDER/maps and FOLDER/links on a BPF file system and locks it: the lock's descriptor. */
 int pins_open(const char *folder, struct err *err);
 
+/* The lock of an existing folder: its descriptor, -EBUSY, or -ENOENT when there is no folder. */
+int pins_lock(const char *folder, struct err *err);
+
 /* Whether the link pinned as NAME runs the same program, on the same maps, as `prog`. */
 bool pins_same_program(const char *folder, const char *name, const struct bpf_program *prog);
 

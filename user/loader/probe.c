@@ -47,8 +47,9 @@ bool probe_refuses(const char *kind, char *reason, size_t size)
 		return false;
 	}
 	if (!open_is_refused()) {
-		snprintf(reason, size, lsm ? "LSM programs load but are not called: bpf is not in the kernel's lsm= list" :
-					     "fmod_ret programs load but do not refuse");
+		snprintf(reason, size,
+			 lsm ? "LSM programs load but are not called: bpf is not in the kernel's lsm= list"
+			     : "fmod_ret programs load but do not refuse");
 		return false;
 	}
 	reason[0] = '\0';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rdma/rdma.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
@@ -98,7 +99,7 @@ static const struct nlattr *attr_get(const struct nlmsghdr *h, uint16_t type, en
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, h, 0) {
+	mnl_attr_for_each (attr, h, 0) {
 		if (mnl_attr_get_type(attr) == type)
 			return mnl_attr_validate(attr, data_type) < 0 ? NULL : attr;
 	}
@@ -133,7 +134,7 @@ static int parse_device(const struct nlmsghdr *h, void *data)
 		return MNL_CB_OK;
 	d.index = mnl_attr_get_u32(index);
 	if (guid)
-		d.node_guid = mnl_attr_get_u64(guid);
+		d.node_guid = htobe64(mnl_attr_get_u64(guid)); /* nldev.c sends it in host order */
 	if (!w->answer)
 		w->answer = w->visit(&d, w->ctx);
 	return MNL_CB_OK;
@@ -141,7 +142,7 @@ static int parse_device(const struct nlmsghdr *h, void *data)
 
 int rdma_for_each(struct rdma_nl *nl, int (*visit)(const struct rdma_device *device, void *ctx), void *ctx)
 {
-	struct device_walk w = { .visit = visit, .ctx = ctx };
+	struct device_walk w = {.visit = visit, .ctx = ctx};
 	char buf[256];
 	int r = talk(nl, request(nl, buf, RDMA_NLDEV_CMD_GET, NLM_F_DUMP), parse_device, &w);
 
@@ -194,7 +195,7 @@ static int parse_text(const struct nlmsghdr *h, void *data)
 
 int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size)
 {
-	struct text t = { .type = RDMA_NLDEV_ATTR_NDEV_NAME, .to = to, .size = size };
+	struct text t = {.type = RDMA_NLDEV_ATTR_NDEV_NAME, .to = to, .size = size};
 	struct nlmsghdr *h;
 	char buf[256];
 
@@ -213,14 +214,14 @@ static void usage_entry(const struct nlattr *entry, struct rdma_usage *usage)
 		const char *name;
 		uint32_t *count;
 	} kinds[] = {
-		{ "pd", &usage->pd },	    { "cq", &usage->cq }, { "qp", &usage->qp },
-		{ "cm_id", &usage->cm_id }, { "mr", &usage->mr }, { "ctx", &usage->ctx },
+		{"pd", &usage->pd},       {"cq", &usage->cq}, {"qp", &usage->qp},
+		{"cm_id", &usage->cm_id}, {"mr", &usage->mr}, {"ctx", &usage->ctx},
 	};
 	const struct nlattr *attr;
 	const char *name = "";
 	uint64_t current = 0;
 
-	mnl_attr_for_each_nested(attr, entry) {
+	mnl_attr_for_each_nested (attr, entry) {
 		if (mnl_attr_get_type(attr) == RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_NAME &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			name = mnl_attr_get_str(attr);
@@ -239,7 +240,7 @@ static int parse_usage(const struct nlmsghdr *h, void *data)
 
 	if (!summary)
 		return MNL_CB_OK;
-	mnl_attr_for_each_nested(entry, summary) {
+	mnl_attr_for_each_nested (entry, summary) {
 		if (mnl_attr_get_type(entry) == RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY)
 			usage_entry(entry, data);
 	}

@@ -30,9 +30,9 @@ enum rdma_netns_mode { RDMA_NETNS_EXCLUSIVE, RDMA_NETNS_SHARED };
 /* A character device of class infiniband_verbs or infiniband_mad, in whatever netns its device is. */
 struct rdma_cdev {
 	dev_t dev;
-	char name[32];    /* uverbs0, umad0, issm0 */
+	char name[32]; /* uverbs0, umad0, issm0 */
 	char ibdev[RDMA_NAME_MAX];
-	char parent[32];  /* the PCI function, or "" for a software device */
+	char parent[32]; /* the PCI function, or "" for a software device */
 };
 
 /* Whether the module that answers is loaded: without it a request would load it. */

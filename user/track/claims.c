@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <ctype.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/magic.h>
 #include <limits.h>
@@ -11,11 +12,10 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "lib/cgroup.h"
 #include "lib/util.h"
 #include "track/internal.h"
 #include "track/map.h"
-
-#define CGROUP_ROOT "/sys/fs/cgroup"
 
 /* ---- the request ---- */
 
@@ -36,7 +36,8 @@ static int check_owner(const char *owner, struct err *err)
 
 	if (!slash || !name_valid(owner, (size_t)(slash - owner), 63) || !name_valid(slash + 1, strlen(slash + 1), 253))
 		return fail(err, -EINVAL,
-			    "owner \"%.64s\": give NAMESPACE/NAME of lower-case letters, digits, '-' and '.' (63 and 253 at most)",
+			    "owner \"%.64s\": give NAMESPACE/NAME of lower-case letters, digits, '-' and '.' (63 and "
+			    "253 at most)",
 			    owner);
 	return 0;
 }
@@ -57,7 +58,8 @@ static int resolve_cgroup(const char *cgroup, struct warden_claim *claim, struct
 	if (strstr(below, ".."))
 		return fail(err, -EINVAL, "cgroup %s: \"..\" is not taken", cgroup);
 	if (stat(CGROUP_ROOT, &st) || statfs(CGROUP_ROOT, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC || st.st_ino != 1)
-		return fail(err, -EOPNOTSUPP, "cgroup %s: " CGROUP_ROOT " is not the root of a cgroup v2 hierarchy; claim by netns alone",
+		return fail(err, -EOPNOTSUPP,
+			    "cgroup %s: " CGROUP_ROOT " is not the root of a cgroup v2 hierarchy; claim by netns alone",
 			    cgroup);
 	if (try_snprintf(path, sizeof(path), CGROUP_ROOT "/%s", below))
 		return fail(err, -ENAMETOOLONG, "cgroup: the path is too long");
@@ -87,7 +89,9 @@ static int resolve_netns(const struct track *t, const struct claim_request *requ
 	if (r)
 		return r;
 	if (id.cookie == t->host.cookie && !request->cgroup)
-		return fail(err, -EINVAL, "netns: this is the host's own, which every host process has: give the owner's --cgroup too");
+		return fail(
+			err, -EINVAL,
+			"netns: this is the host's own, which every host process has: give the owner's --cgroup too");
 	claim->netns_cookie = id.cookie;
 	claim->netns_inum = id.inum;
 	return 0;
@@ -102,7 +106,7 @@ static int guid_parse(const char *text, uint64_t *guid)
 
 	if (sscanf(text, "%4x:%4x:%4x:%4x%c", &a, &b, &c, &d, &rest) != 4)
 		return -EINVAL;
-	*guid = __builtin_bswap64((uint64_t)a << 48 | (uint64_t)b << 32 | (uint64_t)c << 16 | d);
+	*guid = htobe64((uint64_t)a << 48 | (uint64_t)b << 32 | (uint64_t)c << 16 | d);
 	return 0;
 }
 
@@ -132,8 +136,8 @@ static int device_find(const struct track *t, const char *spec, uint32_t *index,
 	if (found == 0)
 		return fail(err, -ENODEV, "device %.64s: no such RDMA device", spec);
 	if (found > 1)
-		return fail(err, -ENOTUNIQ, "device %.64s: %ld devices go by that; give the PCI address or the node GUID", spec,
-			    found);
+		return fail(err, -ENOTUNIQ,
+			    "device %.64s: %ld devices go by that; give the PCI address or the node GUID", spec, found);
 	return 0;
 }
 
@@ -145,7 +149,7 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 	struct warden_claim holder;
 	int r;
 
-	*claim = (struct warden_claim){ .source = "manual" };
+	*claim = (struct warden_claim){.source = "manual"};
 	r = check_owner(request->owner, err);
 	if (!r)
 		r = device_find(t, request->device, index, err);
@@ -161,7 +165,8 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 	if (!bpf_map_update_elem(t->claims, index, claim, BPF_NOEXIST))
 		return 0;
 	if (errno == EEXIST && track_claim_get(t, *index, &holder))
-		return fail(err, -EEXIST, "device %.64s: claimed by %s already; release it first", request->device, holder.owner);
+		return fail(err, -EEXIST, "device %.64s: claimed by %s already; release it first", request->device,
+			    holder.owner);
 	if (errno == E2BIG)
 		return fail(err, -ENOSPC, "device %.64s: the map of claims is full", request->device);
 	return fail(err, -errno, "device %.64s: %s", request->device, strerror(errno));
@@ -176,6 +181,11 @@ int track_release(struct track *t, const char *device, uint32_t *index, struct w
 	if (!track_claim_get(t, *index, claim) || bpf_map_delete_elem(t->claims, index))
 		return fail(err, -ENOENT, "device %.64s: it is not claimed", device);
 	return 0;
+}
+
+void track_claim_drop(struct track *t, uint32_t index)
+{
+	bpf_map_delete_elem(t->claims, &index); /* -ENOENT: it had none */
 }
 
 /* ---- look-ups ---- */

@@ -75,7 +75,7 @@ static void major_enter(struct track *t, uint32_t maj)
 
 static int enter_cdev(const struct rdma_cdev *cdev, void *ctx)
 {
-	struct warden_cdev c = { .kind = cdev_kind(cdev->name), .ib_index = WARDEN_NO_INDEX };
+	struct warden_cdev c = {.kind = cdev_kind(cdev->name), .ib_index = WARDEN_NO_INDEX};
 	uint32_t key = dev_to_kernel(cdev->dev);
 	struct track *t = ctx;
 
@@ -125,7 +125,7 @@ static void enter_objects(struct rdma_nl *nl, uint32_t index, struct warden_devi
 /* Ties the uverbs node to the device's index, without which no claim is found from an open. */
 static void tie_uverbs(struct track *t, uint32_t index, dev_t uverbs)
 {
-	struct warden_cdev c = { .kind = CDEV_UVERBS, .ib_index = index };
+	struct warden_cdev c = {.kind = CDEV_UVERBS, .ib_index = index};
 	uint32_t key = dev_to_kernel(uverbs);
 
 	if (bpf_map_update_elem(t->cdevs, &key, &c, BPF_ANY))
@@ -135,10 +135,9 @@ static void tie_uverbs(struct track *t, uint32_t index, dev_t uverbs)
 static int enter_device(const struct rdma_device *rdma, void *ctx)
 {
 	struct scan *s = ctx;
-	struct warden_device d = { .node_guid = rdma->node_guid,
-				   .netns_cookie = s->netns.cookie,
-				   .netns_inum = s->netns.inum };
-	struct parent_search search = { .device = &d };
+	struct warden_device d = {
+		.node_guid = rdma->node_guid, .netns_cookie = s->netns.cookie, .netns_inum = s->netns.inum};
+	struct parent_search search = {.device = &d};
 
 	if (!bpf_map_lookup_elem(s->track->devices, &rdma->index, &d) && d.uverbs)
 		return 0;
@@ -156,7 +155,7 @@ static int enter_device(const struct rdma_device *rdma, void *ctx)
 
 static int scan_netns(int fd, const struct netns_id *id, void *ctx)
 {
-	struct scan s = { .track = ctx, .netns = *id };
+	struct scan s = {.track = ctx, .netns = *id};
 
 	if (rdma_open(&s.nl, fd))
 		return 0;
@@ -165,11 +164,24 @@ static int scan_netns(int fd, const struct netns_id *id, void *ctx)
 	return 0;
 }
 
+/* Claims on devices that went while no wardend ran: their index never comes back. */
+static void drop_stale_claims(struct track *t)
+{
+	_cleanup_free_ uint32_t *keys = NULL;
+	long count = map_keys(t->claims, t->max_devices, sizeof(struct warden_claim), &keys);
+	struct warden_device d;
+
+	for (long i = 0; i < count; i++)
+		if (!track_device_get(t, keys[i], &d))
+			track_claim_drop(t, keys[i]);
+}
+
 void track_scan(struct track *t)
 {
 	rdma_cdev_for_each(enter_cdev, t);
 	if (rdma_module_loaded("ib_core"))
 		netns_for_each(scan_netns, t);
+	drop_stale_claims(t);
 }
 
 /* ---- the whole picture ---- */
@@ -201,7 +213,7 @@ static int fill_netdev(const struct rdma_device *rdma, void *ctx)
 static int fill_from_netns(int fd, const struct netns_id *id, void *ctx)
 {
 	struct picture *p = ctx;
-	struct netdev_fill fill = { .picture = p };
+	struct netdev_fill fill = {.picture = p};
 
 	for (size_t i = 0; i < p->count; i++)
 		if (p->devices[i].claimed && p->devices[i].claim.netns_cookie == id->cookie)

@@ -34,11 +34,11 @@ struct tracked_device {
 	struct warden_device device;
 	bool claimed;
 	struct warden_claim claim;
-	bool orphan;	   /* the claim's netns is gone */
-	char netdev[32];   /* "" when it cannot be told */
-	char netns[128];   /* a name in /run/netns, or "" */
-	char pf[32];	   /* netdev of the PF, "" for what is no VF */
-	char cdevs[256];   /* names, separated by blanks */
+	bool orphan; /* the claim's netns is gone */
+	char netdev[32]; /* "" when it cannot be told */
+	char netns[128]; /* a name in /run/netns, or "" */
+	char pf[32]; /* netdev of the PF, "" for what is no VF */
+	char cdevs[256]; /* names, separated by blanks */
 };
 
 /* Calls `visit` for each device in the order of their indexes. 0, -errno, or the nonzero answer of `visit`. */
@@ -46,10 +46,10 @@ int track_for_each(struct track *track, int (*visit)(const struct tracked_device
 
 struct claim_request {
 	const char *device; /* name, PCI address or node GUID; must match one device */
-	const char *netns;  /* a name in /run/netns or an absolute path; or NULL and `pid` */
+	const char *netns; /* a name in /run/netns or an absolute path; or NULL and `pid` */
 	pid_t pid;
 	const char *cgroup; /* path of a cgroup v2, absolute or below /sys/fs/cgroup; NULL: the netns decides */
-	const char *owner;  /* NAMESPACE/NAME */
+	const char *owner; /* NAMESPACE/NAME */
 };
 
 /*
@@ -60,7 +60,11 @@ struct claim_request {
 int track_claim(struct track *track, const struct claim_request *request, uint32_t *index, struct warden_claim *claim,
 		struct err *err);
 /* Ends the claim on a device: -ENODEV, -ENOTUNIQ, or -ENOENT when it has none. */
-int track_release(struct track *track, const char *device, uint32_t *index, struct warden_claim *claim, struct err *err);
+int track_release(struct track *track, const char *device, uint32_t *index, struct warden_claim *claim,
+		  struct err *err);
+
+/* A device is gone: its claim, if any, ends with it. */
+void track_claim_drop(struct track *track, uint32_t index);
 
 /* Look-ups for events: false when there is none (any more). */
 bool track_device_get(const struct track *track, uint32_t index, struct warden_device *device);

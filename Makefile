@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+# RDMA Warden. `make help` lists the targets; everything built lies under build/.
+
+BUILD := build$(if $(SANITIZE),-sanitize)
+CC := gcc
+CLANG := clang-16
+LLVM_STRIP := llvm-strip-16
+CLANG_FORMAT := clang-format-16
+BPFTOOL := bpftool
+comma := ,
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@))
+
+PKGS := libbpf libcjson libmnl libelf zlib
+CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+	  -Wundef -Wvla -Wwrite-strings -Wold-style-definition -Wpointer-arith -Werror
+CFLAGS += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer, \
+	  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE)
+LDFLAGS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined,-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
+CPPFLAGS := -Iuser -Itools -Ibpf -I$(BUILD)/skel
+LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
+
+
+# Clang for BPF does not know where the distribution keeps asm/.
+BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror -Wno-unused-parameter \
+	      -idirafter /usr/include/$(shell uname -m)-linux-gnu -Ivmlinux -Ibpf
+
+BPF_OBJECTS := guard netns probe verbs
+SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/skel/%.skel.h)
+
+LIB_SRC := $(filter-out user/wardend.c,$(wildcard user/*.c user/*/*.c))
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+LIB := $(BUILD)/libwarden.a
+PROGRAMS := $(BUILD)/wardend $(BUILD)/wardenctl
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
+BPF_TESTS := $(patsubst tests/bpf/%.bpf.c,%,$(wildcard tests/bpf/*_test.bpf.c))
+BPF_TEST_PROGRAMS := $(BPF_TESTS:%=$(BUILD)/tests/bpf/%)
+TEST_TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+
+all: $(PROGRAMS) ## build the programs
+.PHONY: all
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+.PHONY: help
+
+setup: ## install what the build, the tests and the lab need
+	@tools/setup
+.PHONY: setup
+
+# ---- BPF ----
+
+$(BUILD)/bpf/%.tmp.o: bpf/%.bpf.c Makefile
+	$(call say,CLANG)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/bpf/%.tmp.o: tests/bpf/%.bpf.c Makefile
+	$(call say,CLANG)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.bpf.o: $(BUILD)/%.tmp.o
+	$(Q)$(BPFTOOL) gen object $@ $<
+
+$(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(call say,SKEL)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+$(BUILD)/skel/%_test.skel.h: $(BUILD)/tests/bpf/%_test.bpf.o
+	$(call say,SKEL)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_test_bpf > $@
+
+# ---- user space ----
+
+$(BUILD)/obj/%.o: %.c Makefile | $(SKELETONS)
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
+
+$(LIB): $(LIB_OBJ)
+	$(call say,AR)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/wardend: $(BUILD)/obj/user/wardend.o $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/wardenctl: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/wardenctl/*.c)) $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# ---- tests ----
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+$(BUILD)/obj/tests/bpf/%_test.o: $(BUILD)/skel/%_test.skel.h
+
+$(BUILD)/tests/bpf/%_test: $(BUILD)/obj/tests/bpf/%_test.o $(LIB)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+$(BUILD)/%: $(BUILD)/obj/tests/tools/%.o
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ -o $@
+
+tests: $(UNIT_TESTS) $(BPF_TEST_PROGRAMS) $(TEST_TOOLS) ## build the tests
+.PHONY: tests
+
+check: setup ## everything: set-up, build, unit tests, BPF tests, the lab on three kernels
+	@tests/check
+.PHONY: check
+
+check-fast: ## unit tests and BPF tests on this machine
+	@tests/check --fast
+.PHONY: check-fast
+
+demo: setup ## the story of two pods and an intruder, live in the lab
+	@$(MAKE) --no-print-directory all tests
+	@tests/vm/run tests/vm/demo.sh
+.PHONY: demo
+
+lab: all tests ## a shell in the lab
+	@tests/vm/run
+.PHONY: lab
+
+# ---- helpers ----
+
+C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+
+format: ## rewrite the C files in the project's style
+	@$(CLANG_FORMAT) -i $(C_FILES)
+.PHONY: format
+
+check-format: ## do the C files follow .clang-format
+	@$(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
+.PHONY: check-format
+
+btf: ## full type headers of the lab's kernels in build/btf, to compare vmlinux/ with
+	@tools/btf-headers
+.PHONY: btf
+
+clean: ## remove what was built, but not the lab's downloads
+	@rm -rf build-sanitize $(filter-out build/lab,$(wildcard build/*))
+.PHONY: clean
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' -not -path '*/lab/*' 2>/dev/null)

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wardenctl/print.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text(const cJSON *item, const char *key)
+{
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, key);
+
+	return cJSON_IsString(value) ? value->valuestring : "";
+}
+
+static const char *text_or_dash(const cJSON *item, const char *key)
+{
+	const char *value = text(item, key);
+
+	return *value ? value : "-";
+}
+
+static double number(const cJSON *item, const char *key)
+{
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, key);
+
+	return cJSON_IsNumber(value) ? value->valuedouble : 0;
+}
+
+void print_json(const cJSON *item, void *ctx)
+{
+	char *line = cJSON_PrintUnformatted(item);
+
+	(void)ctx;
+	if (line)
+		printf("%s\n", line);
+	free(line);
+}
+
+void print_status(const cJSON *item, void *ctx)
+{
+	const cJSON *qos = cJSON_GetObjectItemCaseSensitive(item, "qos"), *p;
+	const cJSON *programs = cJSON_GetObjectItemCaseSensitive(item, "programs");
+	bool enforce = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "rule_in_force"));
+
+	(void)ctx;
+	printf("wardend    %s, pid %.0f\n", text(item, "version"), number(item, "pid"));
+	printf("mode       %s: %s\n", text(item, "mode"),
+	       enforce ? "what breaks the rule is refused" : "nothing is refused, what would be is reported");
+	printf("guard      %s\n", text(item, "guard"));
+	printf("claims     %.0f\n", number(item, "claims"));
+	if (*text(qos, "profile"))
+		printf("marking    profile %s (DSCP %s), on a violation: %s\n", text(qos, "profile"), text(qos, "dscp"),
+		       text(qos, "on_violation"));
+	else
+		printf("marking    not judged: the configuration names no profile\n");
+	printf("programs  ");
+	cJSON_ArrayForEach (p, programs)
+		printf(" %s", text(p, "name"));
+	printf("\ncounters  ");
+	cJSON_ArrayForEach (p, cJSON_GetObjectItemCaseSensitive(item, "counters"))
+		printf(" %s=%.0f", p->string, p->valuedouble);
+	printf("\n");
+}
+
+void print_capability(const cJSON *item, void *ctx)
+{
+	(void)ctx;
+	printf("%-22s %-12s %-9s %s\n", text(item, "feature"), text(item, "state"), text_or_dash(item, "by"),
+	       text(item, "reason"));
+}
+
+void print_device(const cJSON *item, void *ctx)
+{
+	static bool head;
+	const cJSON *netns = cJSON_GetObjectItemCaseSensitive(item, "netns");
+	char where[64];
+
+	(void)ctx;
+	if (!head)
+		printf("%-10s %-13s %-8s %-10s %-16s %-24s %-8s %4s %5s %s\n", "DEVICE", "PCI", "PF", "NETDEV", "NETNS",
+		       "OWNER", "STATE", "QPS", "MRS", "MARKING");
+	head = true;
+	if (*text(netns, "name"))
+		snprintf(where, sizeof(where), "%s", text(netns, "name"));
+	else
+		snprintf(where, sizeof(where), "%.0f", number(netns, "inode"));
+	printf("%-10s %-13s %-8s %-10s %-16s %-24s %-8s %4.0f %5.0f %s\n", text(item, "device"),
+	       text_or_dash(item, "pci"), text_or_dash(item, "pf"), text_or_dash(item, "netdev"), where,
+	       text_or_dash(item, "owner"), text(item, "state"), number(item, "qps"), number(item, "mrs"),
+	       text(item, "marking"));
+}
+
+void print_claim(const cJSON *item, void *ctx)
+{
+	(void)ctx;
+	printf("%s (%s) %s, netns %.0f\n", text(item, "device"), text_or_dash(item, "pci"), text(item, "owner"),
+	       number(item, "netns"));
+}
+
+void print_event(const cJSON *item, void *ctx)
+{
+	const cJSON *actor = cJSON_GetObjectItemCaseSensitive(item, "actor");
+	const char *verdict = text(item, "verdict");
+
+	(void)ctx;
+	if (cJSON_HasObjectItem(item, "lost")) {
+		printf("(%.0f events were not shown: this reader is too slow)\n", number(item, "lost"));
+		return;
+	}
+	/* The time alone: the date and the microseconds are in --json. */
+	printf("%.8s  %-8s %-22s", strlen(text(item, "time")) > 11 ? text(item, "time") + 11 : "",
+	       strcmp(verdict, "none") ? verdict : text(item, "kind"), text(item, "rule"));
+	if (*text(item, "device"))
+		printf(" %s", text(item, "device"));
+	if (*text(item, "owner"))
+		printf(" of %s", text(item, "owner"));
+	printf(": %s", text(item, "message"));
+	if (number(actor, "pid"))
+		printf(" [by %s, pid %.0f, uid %.0f, %s%s]", text_or_dash(actor, "comm"), number(actor, "pid"),
+		       number(actor, "uid"), *text(actor, "pod") ? "pod " : "cgroup ",
+		       *text(actor, "pod") ? text(actor, "pod") : text_or_dash(actor, "cgroup"));
+	printf("\n");
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The items of wardend's answers, for people. */
+#ifndef WARDENCTL_PRINT_H
+#define WARDENCTL_PRINT_H
+
+#include <cjson/cJSON.h>
+
+void print_json(const cJSON *item, void *ctx);
+void print_status(const cJSON *item, void *ctx);
+void print_capability(const cJSON *item, void *ctx);
+void print_device(const cJSON *item, void *ctx);
+void print_claim(const cJSON *item, void *ctx);
+void print_event(const cJSON *item, void *ctx);
+
+#endif

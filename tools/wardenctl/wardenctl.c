@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+/* wardenctl: asks wardend, and prints for people or, with --json, the items as they come. */
+#include <cjson/cJSON.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/client.h"
+#include "lib/util.h"
+#include "wardenctl/print.h"
+
+#define DEFAULT_SOCKET "/run/rdma-warden/warden.sock"
+
+struct command {
+	const char *name;
+	const char *arguments;
+	const char *help;
+	/* Options that it takes, by letter; the string ends the list. */
+	const char *options;
+	const char *required;
+	void (*print)(const cJSON *item, void *ctx);
+};
+
+static const struct command commands[] = {
+	{"status", "", "the daemon, its mode, programs and counters", "", "", print_status},
+	{"capabilities", "", "what this kernel gives: active, fallback or unavailable, and why", "", "",
+	 print_capability},
+	{"devices", "", "RDMA devices, their netns, owner and use", "", "", print_device},
+	{"claim", "--device D (--netns N | --pid P) [--cgroup C] --owner NS/NAME", "bind a device to an owner", "DNPCO",
+	 "DO", print_claim},
+	{"release", "--device D", "end the claim on a device", "D", "D", print_claim},
+	{"events", "[--follow] [--since T]", "what happened (T: seconds since the epoch, or 30s, 5m, 2h ago)", "FS", "",
+	 print_event},
+};
+
+static const struct option options[] = {
+	{"socket", required_argument, NULL, 'k'},
+	{"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},
+	{"device", required_argument, NULL, 'D'},
+	{"netns", required_argument, NULL, 'N'},
+	{"pid", required_argument, NULL, 'P'},
+	{"cgroup", required_argument, NULL, 'C'},
+	{"owner", required_argument, NULL, 'O'},
+	{"follow", no_argument, NULL, 'F'},
+	{"since", required_argument, NULL, 'S'},
+	{NULL, 0, NULL, 0},
+};
+
+static void usage(FILE *to)
+{
+	fputs("usage: wardenctl [--socket PATH] COMMAND [--json] [OPTIONS]\n", to);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  %-13s %s%s%s\n", commands[i].name, commands[i].arguments,
+			*commands[i].arguments ? "\n                " : "", commands[i].help);
+}
+
+static const char *option_name(int letter)
+{
+	for (const struct option *o = options; o->name; o++)
+		if (o->val == letter)
+			return o->name;
+	return "?";
+}
+
+static const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* "1700000000", or "30s", "5m", "2h" before now: seconds since the epoch, or 0 when it is neither. */
+static double parse_since(const char *text)
+{
+	static const struct {
+		char unit;
+		uint64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+	size_t len = strlen(text);
+	uint64_t value, now = (uint64_t)time(NULL);
+	char number[24];
+
+	for (size_t i = 0; len > 1 && i < ARRAY_SIZE(units); i++) {
+		if (text[len - 1] != units[i].unit || try_snprintf(number, sizeof(number), "%.*s", (int)len - 1, text))
+			continue;
+		return parse_u64(number, 10, 1, 1000000, &value) ? 0 : (double)(now - value * units[i].seconds);
+	}
+	return parse_u64(text, 10, 1, 10000000000ull, &value) ? 0 : (double)value;
+}
+
+/* Puts one option into the request: 0, or -1 after a message. */
+static int put_option(cJSON *request, int letter, const char *value)
+{
+	uint64_t pid;
+
+	switch (letter) {
+	case 'F':
+		cJSON_AddTrueToObject(request, "follow");
+		return 0;
+	case 'P':
+		if (parse_u64(value, 10, 1, 4194304, &pid)) {
+			fprintf(stderr, "wardenctl: --pid \"%s\": not a process id\n", value);
+			return -1;
+		}
+		cJSON_AddNumberToObject(request, "pid", (double)pid);
+		return 0;
+	case 'S':
+		if (!parse_since(value)) {
+			fprintf(stderr, "wardenctl: --since \"%s\": give seconds since the epoch, or 30s, 5m, 2h\n",
+				value);
+			return -1;
+		}
+		cJSON_AddNumberToObject(request, "since", parse_since(value));
+		return 0;
+	default:
+		cJSON_AddStringToObject(request, option_name(letter), value);
+		return 0;
+	}
+}
+
+static int check_required(const struct command *command, const cJSON *request)
+{
+	for (const char *r = command->required; *r; r++) {
+		if (cJSON_HasObjectItem(request, option_name(*r)))
+			continue;
+		fprintf(stderr, "wardenctl: %s needs --%s\n", command->name, option_name(*r));
+		return -1;
+	}
+	return 0;
+}
+
+struct environment {
+	const char *socket;
+	const char *name;
+	bool json;
+};
+
+/* Reads the command line into the request: 0, or the exit status plus one. */
+static int parse(int argc, char **argv, struct environment *env, cJSON *request)
+{
+	const struct command *command;
+	int c, letters[16], count = 0;
+	const char *values[16];
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'k')
+			env->socket = optarg;
+		else if (c == 'j')
+			env->json = true;
+		else if (c == 'h')
+			return usage(stdout), 1;
+		else if (c == '?' || count == (int)ARRAY_SIZE(letters))
+			return usage(stderr), 3;
+		else
+			letters[count] = c, values[count++] = optarg;
+	}
+	env->name = optind < argc ? argv[optind] : "";
+	command = command_find(env->name);
+	if (!command || optind + 1 != argc) {
+		fprintf(stderr, "wardenctl: %s\n",
+			command      ? "too many arguments"
+			: *env->name ? "unknown command"
+				     : "no command");
+		return usage(stderr), 3;
+	}
+	for (int i = 0; i < count; i++) {
+		if (!strchr(command->options, letters[i])) {
+			fprintf(stderr, "wardenctl: %s does not take --%s\n", env->name, option_name(letters[i]));
+			return 3;
+		}
+		if (put_option(request, letters[i], values[i]))
+			return 3;
+	}
+	return check_required(command, request) ? 3 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct environment env = {.socket = DEFAULT_SOCKET};
+	cJSON *request = cJSON_CreateObject();
+	struct err err;
+	int r = parse(argc, argv, &env, request);
+
+	if (r) {
+		cJSON_Delete(request);
+		return r - 1;
+	}
+	cJSON_AddStringToObject(request, "request", env.name);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	r = client_request(env.socket, request, env.json ? print_json : command_find(env.name)->print, NULL, &err);
+	if (r)
+		fprintf(stderr, "wardenctl: %s\n", err.text);
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/config.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <string.h>
+
+#include "lib/util.h"
+
+#define CONFIG_MAX_BYTES (1 << 20)
+
+/* What the readers of single keys share. */
+struct reader {
+	const char *file;
+	struct config *config;
+	struct err *err;
+};
+
+struct key {
+	const char *name; /* with the section, as in messages: "qos.profile" */
+	int (*read)(struct reader *r, const char *name, const cJSON *value);
+};
+
+static const char *const mode_names[] = {[MODE_AUDIT] = "audit", [MODE_ENFORCE] = "enforce"};
+static const char *const reaction_names[] = {
+	[REACTION_OBSERVE] = "observe", [REACTION_DENY] = "deny", [REACTION_KILL] = "kill"};
+
+const char *config_mode_name(enum warden_mode mode)
+{
+	return mode_names[mode];
+}
+
+const char *config_reaction_name(enum warden_reaction reaction)
+{
+	return reaction_names[reaction];
+}
+
+void config_defaults(struct config *c)
+{
+	*c = (struct config){
+		.mode = MODE_AUDIT,
+		.run_dir = "/run/rdma-warden",
+		.state_dir = "/var/lib/rdma-warden",
+		.bpffs = "/sys/fs/bpf/rdma-warden",
+		.metrics = "127.0.0.1:9779",
+		.on_violation = REACTION_OBSERVE,
+	};
+}
+
+/* ---- values ---- */
+
+/* One of the names, as its position. */
+static int read_choice(struct reader *r, const char *name, const cJSON *value, const char *const *choices, size_t count)
+{
+	char list[128] = "";
+
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(list);
+
+		if (cJSON_IsString(value) && !strcmp(value->valuestring, choices[i]))
+			return (int)i;
+		snprintf(list + len, sizeof(list) - len, "%s\"%s\"", i ? ", " : "", choices[i]);
+	}
+	return fail(r->err, -EINVAL, "%s: \"%s\" must be one of %s", r->file, name, list);
+}
+
+static int read_path(struct reader *r, const char *name, const cJSON *value, char *to)
+{
+	if (!cJSON_IsString(value) || value->valuestring[0] != '/')
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be an absolute path", r->file, name);
+	if (try_snprintf(to, PATH_MAX, "%s", value->valuestring))
+		return fail(r->err, -EINVAL, "%s: \"%s\" is too long", r->file, name);
+	return 0;
+}
+
+static int read_number(struct reader *r, const char *name, const cJSON *value, unsigned int max, unsigned int *to)
+{
+	double v = cJSON_IsNumber(value) ? value->valuedouble : -1;
+
+	if (!(v >= 0 && v <= max) || v != (double)(unsigned int)v)
+		return fail(r->err, -ERANGE, "%s: \"%s\" must be a whole number from 0 to %u", r->file, name, max);
+	*to = (unsigned int)v;
+	return 0;
+}
+
+/* Runs each member of the object through its reader. */
+static int read_object(struct reader *r, const char *section, const cJSON *object, const struct key *keys, size_t count)
+{
+	const cJSON *member, *twin;
+	char name[160];
+	size_t k;
+	int e;
+
+	cJSON_ArrayForEach (member, object) {
+		snprintf(name, sizeof(name), "%s%s%.64s", section, *section ? "." : "", member->string);
+		for (twin = object->child; twin != member; twin = twin->next)
+			if (!strcmp(twin->string, member->string))
+				return fail(r->err, -EINVAL, "%s: the key \"%s\" stands twice", r->file, name);
+		for (k = 0; k < count && strcmp(keys[k].name, name); k++)
+			;
+		if (k == count)
+			return fail(r->err, -EINVAL, "%s: unknown key \"%s\"", r->file, name);
+		e = keys[k].read(r, name, member);
+		if (e)
+			return e;
+	}
+	return 0;
+}
+
+/* ---- qos ---- */
+
+static int read_dscp(struct reader *r, const char *name, const cJSON *value)
+{
+	const cJSON *one;
+	unsigned int d;
+	int e;
+
+	r->config->profile.dscp = 0;
+	if (!cJSON_IsArray(value)) {
+		e = read_number(r, name, value, 63, &d);
+		r->config->profile.dscp = e ? 0 : 1ull << d;
+		return e;
+	}
+	cJSON_ArrayForEach (one, value) {
+		e = read_number(r, name, one, 63, &d);
+		if (e)
+			return e;
+		r->config->profile.dscp |= 1ull << d;
+	}
+	return 0;
+}
+
+static int read_priority(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_number(r, name, value, 7, &r->config->profile.priority);
+}
+
+static int read_cnp_dscp(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_number(r, name, value, 63, &r->config->profile.cnp_dscp);
+}
+
+static int read_cnp_priority(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_number(r, name, value, 7, &r->config->profile.cnp_priority);
+}
+
+static const struct key profile_keys[] = {
+	{"qos.profile.dscp", read_dscp},
+	{"qos.profile.priority", read_priority},
+	{"qos.profile.cnp_dscp", read_cnp_dscp},
+	{"qos.profile.cnp_priority", read_cnp_priority},
+};
+
+static int read_custom_profile(struct reader *r, const char *name, const cJSON *value)
+{
+	struct err why;
+	int e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(profile_keys); i++) {
+		const char *key = strrchr(profile_keys[i].name, '.') + 1;
+
+		if (!cJSON_GetObjectItemCaseSensitive(value, key))
+			return fail(r->err, -EINVAL, "%s: \"%s\" lacks the key \"%s\"", r->file, name, key);
+	}
+	r->config->profile = (struct qos_profile){.name = "custom"};
+	e = read_object(r, name, value, profile_keys, ARRAY_SIZE(profile_keys));
+	if (!e && qos_profile_check(&r->config->profile, &why))
+		return fail(r->err, -EINVAL, "%s: \"%s\": %s", r->file, name, why.text);
+	return e;
+}
+
+static int read_profile(struct reader *r, const char *name, const cJSON *value)
+{
+	if (cJSON_IsObject(value))
+		return read_custom_profile(r, name, value);
+	if (cJSON_IsString(value) && !qos_profile_named(value->valuestring, &r->config->profile))
+		return 0;
+	return fail(r->err, -EINVAL,
+		    "%s: \"%s\" must be \"spiderpool\", \"nvidia\" or an object with dscp, priority, cnp_dscp, "
+		    "cnp_priority",
+		    r->file, name);
+}
+
+static int read_on_violation(struct reader *r, const char *name, const cJSON *value)
+{
+	int choice = read_choice(r, name, value, reaction_names, ARRAY_SIZE(reaction_names));
+
+	if (choice < 0)
+		return choice;
+	r->config->on_violation = (enum warden_reaction)choice;
+	return 0;
+}
+
+static const struct key qos_keys[] = {
+	{"qos.profile", read_profile},
+	{"qos.on_violation", read_on_violation},
+};
+
+static int read_qos(struct reader *r, const char *name, const cJSON *value)
+{
+	int e;
+
+	if (!cJSON_IsObject(value))
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be an object", r->file, name);
+	e = read_object(r, name, value, qos_keys, ARRAY_SIZE(qos_keys));
+	if (!e && !r->config->profile.name[0])
+		return fail(r->err, -EINVAL, "%s: \"qos\" lacks the key \"profile\"", r->file);
+	return e;
+}
+
+/* ---- the rest ---- */
+
+static int read_mode(struct reader *r, const char *name, const cJSON *value)
+{
+	int choice = read_choice(r, name, value, mode_names, ARRAY_SIZE(mode_names));
+
+	if (choice < 0)
+		return choice;
+	r->config->mode = (enum warden_mode)choice;
+	return 0;
+}
+
+static int read_run_dir(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_path(r, name, value, r->config->run_dir);
+}
+
+static int read_state_dir(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_path(r, name, value, r->config->state_dir);
+}
+
+static int read_bpffs(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_path(r, name, value, r->config->bpffs);
+}
+
+static int read_metrics(struct reader *r, const char *name, const cJSON *value)
+{
+	const char *colon = cJSON_IsString(value) ? strrchr(value->valuestring, ':') : NULL;
+	uint64_t port;
+
+	if (!colon || colon == value->valuestring || parse_u64(colon + 1, 10, 1, 65535, &port) ||
+	    try_snprintf(r->config->metrics, sizeof(r->config->metrics), "%s", value->valuestring))
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be \"ADDRESS:PORT\"", r->file, name);
+	return 0;
+}
+
+static int read_set_exclusive(struct reader *r, const char *name, const cJSON *value)
+{
+	if (!cJSON_IsBool(value))
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be true or false", r->file, name);
+	r->config->set_exclusive = cJSON_IsTrue(value);
+	return 0;
+}
+
+static int read_umad(struct reader *r, const char *name, const cJSON *value)
+{
+	static const char *const choices[] = {"nobody", "host"};
+	int choice = read_choice(r, name, value, choices, ARRAY_SIZE(choices));
+
+	if (choice < 0)
+		return choice;
+	r->config->umad_for_host = choice == 1;
+	return 0;
+}
+
+static const struct key keys[] = {
+	{"mode", read_mode},   {"run_dir", read_run_dir}, {"state_dir", read_state_dir},
+	{"bpffs", read_bpffs}, {"metrics", read_metrics}, {"set_exclusive", read_set_exclusive},
+	{"umad", read_umad},   {"qos", read_qos},
+};
+
+static void json_free(cJSON **json)
+{
+	cJSON_Delete(*json);
+}
+
+int config_parse(const char *text, size_t len, const char *name, struct config *config, struct err *err)
+{
+	struct config draft = *config;
+	struct reader r = {.file = name, .config = &draft, .err = err};
+	_cleanup_(json_free) cJSON *json = NULL;
+	const char *end = NULL;
+	int e;
+
+	json = cJSON_ParseWithLengthOpts(text, len, &end, 0);
+	if (!json) {
+		int line = 1;
+
+		for (const char *p = text; end && p < end; p++)
+			line += *p == '\n';
+		return fail(err, -EINVAL, "%s: not JSON, line %d", name, line);
+	}
+	for (; end < text + len; end++)
+		if (!strchr(" \t\r\n", *end) || !*end)
+			return fail(err, -EINVAL, "%s: something follows the JSON object", name);
+	if (!cJSON_IsObject(json))
+		return fail(err, -EINVAL, "%s: must be one JSON object", name);
+	e = read_object(&r, "", json, keys, ARRAY_SIZE(keys));
+	if (!e)
+		*config = draft;
+	return e;
+}
+
+int config_read(const char *path, struct config *config, struct err *err)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+
+	if (!file)
+		return fail(err, -errno, "config %s: %s", path, strerror(errno));
+	text = malloc(CONFIG_MAX_BYTES + 1);
+	if (!text)
+		return fail(err, -ENOMEM, "config %s: out of memory", path);
+	len = fread(text, 1, CONFIG_MAX_BYTES + 1, file);
+	if (ferror(file))
+		return fail(err, -EIO, "config %s: it cannot be read", path);
+	if (len > CONFIG_MAX_BYTES)
+		return fail(err, -EFBIG, "config %s: larger than %d bytes", path, CONFIG_MAX_BYTES);
+	return config_parse(text, len, path, config, err);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file: one JSON object. Unknown or repeated keys, wrong types, values out of range and
+ * contradictions are errors that name the file and the key; nothing is guessed.
+ */
+#ifndef WARDEN_CONFIG_H
+#define WARDEN_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "lib/err.h"
+#include "qos/profile.h"
+#include "warden.h"
+
+struct config {
+	enum warden_mode mode;
+	char run_dir[PATH_MAX];
+	char state_dir[PATH_MAX];
+	char bpffs[PATH_MAX];
+	char metrics[64]; /* ADDRESS:PORT */
+	bool set_exclusive;
+	bool umad_for_host; /* "umad": "host"; else umad and issm nodes belong to nobody */
+	struct qos_profile profile;
+	enum warden_reaction on_violation;
+};
+
+void config_defaults(struct config *config);
+
+/* Reads the file into `config`, which holds the defaults before. 0 or -errno; unchanged on an error. */
+int config_read(const char *path, struct config *config, struct err *err);
+
+/* The same from text; `name` stands for the file in messages. */
+int config_parse(const char *text, size_t len, const char *name, struct config *config, struct err *err);
+
+const char *config_mode_name(enum warden_mode mode);
+const char *config_reaction_name(enum warden_reaction reaction);
+
+#endif

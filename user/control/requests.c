@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/requests.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/util.h"
+#include "loader/loader.h"
+#include "report/text.h"
+#include "track/track.h"
+
+#define VERSION "0.1.0"
+
+/* ---- arguments ---- */
+
+/* Refuses what the request does not know; `known` ends with NULL. */
+static int check_keys(const cJSON *args, const char *const *known, struct err *err)
+{
+	const cJSON *member;
+
+	cJSON_ArrayForEach (member, args) {
+		const char *const *k = known;
+
+		while (*k && strcmp(*k, member->string))
+			k++;
+		if (!*k && strcmp(member->string, "request"))
+			return fail(err, -EINVAL, "unknown argument \"%.64s\"", member->string);
+	}
+	return 0;
+}
+
+/* A string argument, or NULL when it is absent and not required. */
+static int string_arg(const cJSON *args, const char *name, bool required, const char **value, struct err *err)
+{
+	const cJSON *arg = cJSON_GetObjectItemCaseSensitive(args, name);
+
+	*value = NULL;
+	if (!arg)
+		return required ? fail(err, -EINVAL, "argument \"%s\" is missing", name) : 0;
+	if (!cJSON_IsString(arg) || !arg->valuestring[0])
+		return fail(err, -EINVAL, "argument \"%s\" must be a string", name);
+	*value = arg->valuestring;
+	return 0;
+}
+
+static int number_arg(const cJSON *args, const char *name, double max, double *value, struct err *err)
+{
+	const cJSON *arg = cJSON_GetObjectItemCaseSensitive(args, name);
+
+	*value = -1;
+	if (!arg)
+		return 0;
+	if (!cJSON_IsNumber(arg) || !(arg->valuedouble >= 1 && arg->valuedouble <= max) ||
+	    floor(arg->valuedouble) != arg->valuedouble)
+		return fail(err, -ERANGE, "argument \"%s\" must be a whole number from 1 to %.0f", name, max);
+	*value = arg->valuedouble;
+	return 0;
+}
+
+/* ---- status ---- */
+
+static const char *const counter_names[COUNTER_COUNT] = {
+#define X(id, name) [COUNTER_##id] = name,
+	WARDEN_COUNTERS(X)
+#undef X
+};
+
+static void counters_json(struct loader *loader, cJSON *json)
+{
+	int cpus = libbpf_num_possible_cpus(), fd = loader_map(loader, MAP_COUNTERS);
+	_cleanup_free_ uint64_t *values = cpus > 0 ? calloc((size_t)cpus, sizeof(*values)) : NULL;
+
+	for (uint32_t i = 0; values && i < COUNTER_COUNT; i++) {
+		uint64_t sum = 0;
+
+		if (bpf_map_lookup_elem(fd, &i, values))
+			continue;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			sum += values[cpu];
+		cJSON_AddNumberToObject(json, counter_names[i], (double)sum);
+	}
+}
+
+static void programs_json(struct loader *loader, cJSON *json)
+{
+	struct program_info programs[32];
+	size_t count = loader_programs(loader, programs, ARRAY_SIZE(programs));
+
+	for (size_t i = 0; i < count; i++) {
+		cJSON *p = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(p, "name", programs[i].name);
+		cJSON_AddStringToObject(p, "state", programs[i].state);
+		cJSON_AddNumberToObject(p, "id", programs[i].id);
+		cJSON_AddItemToArray(json, p);
+	}
+}
+
+static const char *mechanism(struct loader *loader)
+{
+	size_t count;
+	const struct feature *f = loader_features(loader, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(f[i].name, "guard.mechanism"))
+			return f[i].by;
+	return "";
+}
+
+static int handle_status(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
+{
+	static const char *const known[] = {NULL};
+	struct services *s = ctx;
+	cJSON *json, *qos;
+	char set[256];
+	int r = check_keys(args, known, err);
+
+	if (r)
+		return r;
+	json = cJSON_CreateObject();
+	cJSON_AddStringToObject(json, "version", VERSION);
+	cJSON_AddNumberToObject(json, "pid", getpid());
+	cJSON_AddStringToObject(json, "mode", config_mode_name(s->config->mode));
+	cJSON_AddStringToObject(json, "guard", mechanism(s->loader));
+	cJSON_AddBoolToObject(json, "rule_in_force", s->config->mode == MODE_ENFORCE);
+	cJSON_AddNumberToObject(json, "claims", track_claim_count(s->track));
+	qos = cJSON_AddObjectToObject(json, "qos");
+	qos_dscp_text(s->config->profile.dscp, set, sizeof(set));
+	cJSON_AddStringToObject(qos, "profile", s->config->profile.name);
+	cJSON_AddStringToObject(qos, "dscp", set);
+	cJSON_AddStringToObject(qos, "on_violation", config_reaction_name(s->config->on_violation));
+	programs_json(s->loader, cJSON_AddArrayToObject(json, "programs"));
+	counters_json(s->loader, cJSON_AddObjectToObject(json, "counters"));
+	cJSON_AddNumberToObject(json, "events_reported", (double)events_count(s->events));
+	reply_item(reply, json);
+	return 0;
+}
+
+/* ---- capabilities ---- */
+
+void requests_capabilities(struct services *s, void (*visit)(cJSON *item, void *ctx), void *ctx)
+{
+	static const char *const states[] = {
+		[FEATURE_ACTIVE] = "active", [FEATURE_FALLBACK] = "fallback", [FEATURE_UNAVAILABLE] = "unavailable"};
+	size_t count;
+	const struct feature *f = loader_features(s->loader, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		cJSON *item = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(item, "feature", f[i].name);
+		cJSON_AddStringToObject(item, "state", states[f[i].state]);
+		cJSON_AddStringToObject(item, "by", f[i].by);
+		cJSON_AddStringToObject(item, "reason", f[i].reason);
+		visit(item, ctx);
+	}
+}
+
+static void send_item(cJSON *item, void *ctx)
+{
+	reply_item(ctx, item);
+}
+
+static int handle_capabilities(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
+{
+	static const char *const known[] = {NULL};
+	int r = check_keys(args, known, err);
+
+	if (!r)
+		requests_capabilities(ctx, send_item, reply);
+	return r;
+}
+
+/* ---- devices ---- */
+
+struct devices_walk {
+	struct services *services;
+	struct reply *reply;
+};
+
+static const char *marking_state(const struct services *s, const struct tracked_device *d)
+{
+	if (!s->config->profile.name[0] || !d->claimed)
+		return "none";
+	if (!loader_audits_kernel_copy(s->loader))
+		return "unverified";
+	if (d->device.marking_wrong)
+		return "wrong";
+	return d->device.marking_right ? "good" : "none";
+}
+
+static void cdevs_json(const char *names, cJSON *json)
+{
+	char copy[256], *rest = copy, *name;
+
+	snprintf(copy, sizeof(copy), "%s", names);
+	while ((name = strsep(&rest, " ")))
+		if (*name)
+			cJSON_AddItemToArray(json, cJSON_CreateString(name));
+}
+
+static int device_item(const struct tracked_device *d, void *ctx)
+{
+	struct devices_walk *w = ctx;
+	cJSON *json = cJSON_CreateObject(), *netns;
+	char guid[32];
+
+	text_guid(d->device.node_guid, guid, sizeof(guid));
+	cJSON_AddStringToObject(json, "device", d->device.name);
+	cJSON_AddNumberToObject(json, "port", 1);
+	cJSON_AddStringToObject(json, "pci", d->device.parent);
+	cJSON_AddStringToObject(json, "pf", d->pf);
+	cJSON_AddStringToObject(json, "netdev", d->netdev);
+	cJSON_AddStringToObject(json, "node_guid", guid);
+	cdevs_json(d->cdevs, cJSON_AddArrayToObject(json, "cdevs"));
+	netns = cJSON_AddObjectToObject(json, "netns");
+	cJSON_AddNumberToObject(netns, "inode", d->device.netns_inum);
+	cJSON_AddStringToObject(netns, "name", d->netns);
+	cJSON_AddStringToObject(json, "owner", d->claimed ? d->claim.owner : "");
+	cJSON_AddStringToObject(json, "claim_source", d->claimed ? d->claim.source : "");
+	cJSON_AddNumberToObject(json, "qps", d->device.objects[OBJECT_QP]);
+	cJSON_AddNumberToObject(json, "mrs", d->device.objects[OBJECT_MR]);
+	cJSON_AddNumberToObject(json, "contexts", d->device.objects[OBJECT_CTX]);
+	cJSON_AddStringToObject(json, "marking", marking_state(w->services, d));
+	cJSON_AddStringToObject(json, "state", d->orphan ? "orphan" : d->claimed ? "claimed" : "free");
+	reply_item(w->reply, json);
+	return 0;
+}
+
+static int handle_devices(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
+{
+	static const char *const known[] = {NULL};
+	struct devices_walk walk = {.services = ctx, .reply = reply};
+	int r = check_keys(args, known, err);
+
+	if (r)
+		return r;
+	r = track_for_each(walk.services->track, device_item, &walk);
+	return r ? fail(err, r, "devices: %s", strerror(-r)) : 0;
+}
+
+/* ---- claims ---- */
+
+static void claim_item(struct services *s, struct reply *reply, uint32_t index, const struct warden_claim *claim)
+{
+	cJSON *json = cJSON_CreateObject();
+	struct warden_device d = {};
+
+	track_device_get(s->track, index, &d);
+	cJSON_AddStringToObject(json, "device", d.name);
+	cJSON_AddStringToObject(json, "pci", d.parent);
+	cJSON_AddStringToObject(json, "owner", claim->owner);
+	cJSON_AddNumberToObject(json, "netns", claim->netns_inum);
+	cJSON_AddNumberToObject(json, "cgroup_id", (double)claim->cgroup_id);
+	reply_item(reply, json);
+}
+
+static int claim_args(const cJSON *args, struct claim_request *request, struct err *err)
+{
+	static const char *const known[] = {"device", "netns", "pid", "cgroup", "owner", NULL};
+	double pid;
+	int r = check_keys(args, known, err);
+
+	if (!r)
+		r = string_arg(args, "device", true, &request->device, err);
+	if (!r)
+		r = string_arg(args, "owner", true, &request->owner, err);
+	if (!r)
+		r = string_arg(args, "netns", false, &request->netns, err);
+	if (!r)
+		r = string_arg(args, "cgroup", false, &request->cgroup, err);
+	if (!r)
+		r = number_arg(args, "pid", 4194304, &pid, err); /* PID_MAX_LIMIT */
+	if (r)
+		return r;
+	if (!request->netns == (pid < 0))
+		return fail(err, -EINVAL, "give either \"netns\" or \"pid\"");
+	request->pid = (pid_t)pid;
+	return 0;
+}
+
+static int handle_claim(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
+{
+	struct claim_request request = {};
+	struct services *s = ctx;
+	struct warden_claim claim;
+	uint32_t index;
+	int r = claim_args(args, &request, err);
+
+	if (r)
+		return r;
+	s->drain(s->ctx);
+	r = track_claim(s->track, &request, &index, &claim, err);
+	if (r)
+		return r;
+	events_claim(s->events, RULE_CLAIM_SET, index, &claim, reply_peer(reply)->pid, reply_peer(reply)->uid);
+	claim_item(s, reply, index, &claim);
+	return 0;
+}
+
+static int handle_release(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
+{
+	static const char *const known[] = {"device", NULL};
+	struct services *s = ctx;
+	struct warden_claim claim;
+	const char *device;
+	uint32_t index;
+	int r = check_keys(args, known, err);
+
+	if (!r)
+		r = string_arg(args, "device", true, &device, err);
+	if (r)
+		return r;
+	s->drain(s->ctx);
+	r = track_release(s->track, device, &index, &claim, err);
+	if (r)
+		return r;
+	events_claim(s->events, RULE_CLAIM_RELEASE, index, &claim, reply_peer(reply)->pid, reply_peer(reply)->uid);
+	claim_item(s, reply, index, &claim);
+	return 0;
+}
+
+/* ---- events ---- */
+
+static void send_line(const char *line, size_t len, void *ctx)
+{
+	reply_line(ctx, line, len);
+}
+
+static int handle_events(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
+{
+	static const char *const known[] = {"since", "follow", NULL};
+	const cJSON *follow = cJSON_GetObjectItemCaseSensitive(args, "follow");
+	struct services *s = ctx;
+	double since;
+	int r = check_keys(args, known, err);
+
+	if (!r)
+		r = number_arg(args, "since", 1e10, &since, err); /* seconds since the epoch */
+	if (r)
+		return r;
+	if (follow && !cJSON_IsBool(follow))
+		return fail(err, -EINVAL, "argument \"follow\" must be true or false");
+	s->drain(s->ctx);
+	/* Who follows without a time wants what comes, not what was. */
+	if (since > 0 || !cJSON_IsTrue(follow))
+		events_kept(s->events, since > 0 ? (uint64_t)since * 1000000000u : 0, send_line, reply);
+	if (cJSON_IsTrue(follow))
+		reply_follow(reply);
+	return 0;
+}
+
+const struct request_kind request_kinds[] = {
+	{"status", handle_status},
+	{"capabilities", handle_capabilities},
+	{"devices", handle_devices},
+	{"claim", handle_claim},
+	{"release", handle_release},
+	{"events", handle_events},
+	{NULL, NULL},
+};

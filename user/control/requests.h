@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be asked over the control socket: status, capabilities, devices, claim, release, events. */
+#ifndef WARDEN_REQUESTS_H
+#define WARDEN_REQUESTS_H
+
+#include "config/config.h"
+#include "control/server.h"
+
+struct loader;
+struct track;
+
+struct services {
+	const struct config *config;
+	struct loader *loader;
+	struct track *track;
+	struct events *events;
+	/* Reads the ring empty, so that events of before come before what a request changes. */
+	void (*drain)(void *ctx);
+	void *ctx;
+};
+
+/* Ends with a NULL name; the handlers' ctx is a struct services. */
+extern const struct request_kind request_kinds[];
+
+/* The capabilities as JSON objects, one a visit. */
+void requests_capabilities(struct services *services, void (*visit)(cJSON *item, void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WARDEN_NOTIFY_H
+#define WARDEN_NOTIFY_H
+
+/* Tells systemd that the service is ready (sd_notify(3): "READY=1" to $NOTIFY_SOCKET). Silent without one. */
+void notify_ready(void);
+
+#endif

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/events.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/cgroup.h"
+#include "lib/log.h"
+#include "lib/util.h"
+#include "qos/profile.h"
+#include "report/text.h"
+#include "track/track.h"
+
+struct kept {
+	uint64_t time_ns;
+	char *line;
+};
+
+struct events {
+	struct track *track;
+	struct kept kept[EVENTS_KEPT];
+	uint64_t count; /* of all; the next one's place is count % EVENTS_KEPT */
+	struct follower *followers;
+};
+
+static const char *const rule_names[RULE_COUNT] = {
+#define X(id, name) [RULE_##id] = name,
+	WARDEN_RULES(X)
+#undef X
+};
+
+static const char *const kind_names[] = {
+	[EVENT_VIOLATION] = "violation", [EVENT_CHANGE] = "change", [EVENT_FAULT] = "fault"};
+static const char *const verdict_names[] = {[VERDICT_NONE] = "none",
+					    [VERDICT_OBSERVED] = "observed",
+					    [VERDICT_DENIED] = "denied",
+					    [VERDICT_KILLED] = "killed"};
+
+const char *events_rule_name(uint32_t rule)
+{
+	return rule < RULE_COUNT ? rule_names[rule] : "unknown";
+}
+
+int events_open(struct events **events, struct track *track, struct err *err)
+{
+	struct events *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return fail(err, -ENOMEM, "out of memory");
+	e->track = track;
+	*events = e;
+	return 0;
+}
+
+void events_close(struct events *e)
+{
+	if (!e)
+		return;
+	for (size_t i = 0; i < EVENTS_KEPT; i++)
+		free(e->kept[i].line);
+	free(e);
+}
+
+uint64_t events_count(const struct events *e)
+{
+	return e->count;
+}
+
+/* ---- one line ---- */
+
+/* The wall-clock time of a moment of CLOCK_BOOTTIME. */
+static uint64_t wall_ns(uint64_t boottime_ns)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec - (boot_ns() - boottime_ns);
+}
+
+static cJSON *actor_json(struct events *e, const struct warden_event *ev)
+{
+	cJSON *actor = cJSON_CreateObject();
+	struct warden_claim pod;
+	char text[512];
+
+	cJSON_AddNumberToObject(actor, "pid", ev->pid);
+	text_from_bytes(ev->comm, sizeof(ev->comm), text, sizeof(text));
+	cJSON_AddStringToObject(actor, "comm", text);
+	cJSON_AddNumberToObject(actor, "uid", ev->uid);
+	if (cgroup_path(ev->cgroup_id, text, sizeof(text)))
+		snprintf(text, sizeof(text), "id:%llu", (unsigned long long)ev->cgroup_id);
+	cJSON_AddStringToObject(actor, "cgroup", text);
+	cJSON_AddNumberToObject(actor, "netns", ev->netns_inum);
+	cJSON_AddStringToObject(actor, "pod", track_claim_of_netns(e->track, ev->netns_cookie, &pod) ? pod.owner : "");
+	return actor;
+}
+
+/* What is particular to the rule, for programs (detail) and for people (message). */
+static cJSON *detail_json(const struct warden_event *ev, char *message, size_t size)
+{
+	cJSON *detail = cJSON_CreateObject();
+	char set[256];
+
+	switch (ev->rule) {
+	case RULE_EXCLUSIVE_OPEN:
+		snprintf(message, size, "open of a device of another owner");
+		break;
+	case RULE_EXCLUSIVE_INHERITED_FD:
+		snprintf(message, size, "use of a descriptor that was opened elsewhere or earlier");
+		break;
+	case RULE_EXCLUSIVE_UMAD:
+		snprintf(message, size, "open of a management node, which belongs to nobody");
+		break;
+	case RULE_MARKING_DSCP:
+		qos_dscp_text(ev->arg[1], set, sizeof(set));
+		cJSON_AddNumberToObject(detail, "dscp_asked", (double)ev->arg[0]);
+		cJSON_AddStringToObject(detail, "dscp_expected", set);
+		snprintf(message, size, "queue pair asks for DSCP %llu, the profile expects %s",
+			 (unsigned long long)ev->arg[0], set);
+		break;
+	case RULE_MARKING_UNVERIFIED:
+		snprintf(message, size, "the verbs command could not be read, so its marking is unknown");
+		break;
+	case RULE_DEVICE_MOVE:
+	case RULE_EXCLUSIVE_DEVICE_MOVE:
+	case RULE_EXCLUSIVE_ORPHAN:
+		cJSON_AddNumberToObject(detail, "netns_from", (double)ev->arg[0]);
+		cJSON_AddNumberToObject(detail, "netns_to", (double)ev->arg[1]);
+		snprintf(message, size, "%s",
+			 ev->rule == RULE_DEVICE_MOVE ? "the device came into another netns"
+			 : ev->rule == RULE_EXCLUSIVE_ORPHAN
+				 ? "the owner's netns ended; the device stays closed until released"
+				 : "a claimed device was moved out of its owner's netns");
+		break;
+	case RULE_NETNS_END:
+		cJSON_AddNumberToObject(detail, "netns", (double)ev->arg[1]);
+		snprintf(message, size, "the netns of an owner ended");
+		break;
+	case RULE_DEVICE_RENAME:
+		cJSON_AddStringToObject(detail, "new_name", ev->text);
+		snprintf(message, size, "renamed to %.63s", ev->text);
+		break;
+	default:
+		snprintf(message, size, "%s", events_rule_name(ev->rule));
+	}
+	return detail;
+}
+
+static void device_json(struct events *e, cJSON *json, const struct warden_event *ev)
+{
+	struct warden_device d = {};
+	struct warden_claim claim;
+	char node[32] = "";
+
+	track_device_get(e->track, ev->ib_index, &d);
+	if (ev->dev)
+		snprintf(node, sizeof(node), "%u:%u", ev->dev >> 20, ev->dev & 0xfffff);
+	cJSON_AddStringToObject(json, "device", ev->name[0] ? ev->name : d.name);
+	cJSON_AddStringToObject(json, "pci", ev->rule == RULE_DEVICE_REMOVE ? ev->text : d.parent);
+	cJSON_AddStringToObject(json, "node", node);
+	cJSON_AddStringToObject(json, "owner", track_claim_get(e->track, ev->ib_index, &claim) ? claim.owner : "");
+}
+
+/* Takes the JSON apart again; `boottime_ns` is when it happened. */
+static void publish(struct events *e, cJSON *json, uint64_t boottime_ns)
+{
+	struct kept *place = &e->kept[e->count % EVENTS_KEPT];
+	char *line;
+	size_t len;
+
+	line = cJSON_PrintUnformatted(json);
+	cJSON_Delete(json);
+	if (!line) {
+		pr_err("event lost: out of memory");
+		return;
+	}
+	len = strlen(line);
+	free(place->line);
+	*place = (struct kept){.time_ns = wall_ns(boottime_ns), .line = line};
+	e->count++;
+	printf("%s\n", line);
+	fflush(stdout);
+	for (struct follower *f = e->followers; f; f = f->next)
+		f->line(f, line, len);
+}
+
+static cJSON *head_json(struct events *e, uint64_t boottime_ns, uint32_t kind, uint32_t rule, uint32_t verdict)
+{
+	cJSON *json = cJSON_CreateObject();
+	char when[64];
+
+	text_time(wall_ns(boottime_ns), when, sizeof(when));
+	cJSON_AddStringToObject(json, "time", when);
+	cJSON_AddNumberToObject(json, "seq", (double)(e->count + 1));
+	cJSON_AddStringToObject(json, "kind", kind < ARRAY_SIZE(kind_names) ? kind_names[kind] : "unknown");
+	cJSON_AddStringToObject(json, "rule", events_rule_name(rule));
+	cJSON_AddStringToObject(json, "verdict",
+				verdict < ARRAY_SIZE(verdict_names) ? verdict_names[verdict] : "unknown");
+	return json;
+}
+
+void events_feed(struct events *e, const struct warden_event *ev)
+{
+	struct warden_claim claim;
+	char message[400];
+	cJSON *json, *detail;
+
+	if (ev->rule == RULE_NETNS_END && !track_claim_of_netns(e->track, ev->arg[0], &claim))
+		return;
+	json = head_json(e, ev->time_ns, ev->kind, ev->rule, ev->verdict);
+	device_json(e, json, ev);
+	if (ev->rule == RULE_NETNS_END)
+		cJSON_ReplaceItemInObject(json, "owner", cJSON_CreateString(claim.owner));
+	cJSON_AddItemToObject(json, "actor", actor_json(e, ev));
+	detail = detail_json(ev, message, sizeof(message));
+	cJSON_AddStringToObject(json, "message", message);
+	cJSON_AddItemToObject(json, "detail", detail);
+	publish(e, json, ev->time_ns);
+	if (ev->rule == RULE_DEVICE_REMOVE)
+		track_claim_drop(e->track, ev->ib_index);
+}
+
+void events_claim(struct events *e, enum warden_rule rule, uint32_t ib_index, const struct warden_claim *claim,
+		  uint32_t pid, uint32_t uid)
+{
+	uint64_t now = boot_ns();
+	cJSON *json = head_json(e, now, EVENT_CHANGE, rule, VERDICT_NONE), *actor, *detail;
+	struct warden_device d = {};
+
+	track_device_get(e->track, ib_index, &d);
+	cJSON_AddStringToObject(json, "device", d.name);
+	cJSON_AddStringToObject(json, "pci", d.parent);
+	cJSON_AddStringToObject(json, "owner", claim->owner);
+	actor = cJSON_AddObjectToObject(json, "actor");
+	cJSON_AddNumberToObject(actor, "pid", pid);
+	cJSON_AddNumberToObject(actor, "uid", uid);
+	cJSON_AddStringToObject(json, "message", rule == RULE_CLAIM_SET ? "claimed" : "released");
+	detail = cJSON_AddObjectToObject(json, "detail");
+	cJSON_AddNumberToObject(detail, "netns", claim->netns_inum);
+	cJSON_AddStringToObject(detail, "claim_source", claim->source);
+	publish(e, json, now);
+}
+
+void events_fault(struct events *e, const char *fmt, ...)
+{
+	uint64_t now = boot_ns();
+	cJSON *json = head_json(e, now, EVENT_FAULT, RULE_WARDEN_FAULT, VERDICT_NONE);
+	char message[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(message, sizeof(message), fmt, args);
+	va_end(args);
+	pr_warn("%s", message);
+	cJSON_AddStringToObject(json, "message", message);
+	publish(e, json, now);
+}
+
+/* ---- who reads them ---- */
+
+void events_kept(struct events *e, uint64_t since_ns, void (*visit)(const char *line, size_t len, void *ctx), void *ctx)
+{
+	uint64_t first = e->count > EVENTS_KEPT ? e->count - EVENTS_KEPT : 0;
+
+	for (uint64_t i = first; i < e->count; i++) {
+		const struct kept *k = &e->kept[i % EVENTS_KEPT];
+
+		if (k->time_ns >= since_ns)
+			visit(k->line, strlen(k->line), ctx);
+	}
+}
+
+void events_follow(struct events *e, struct follower *follower)
+{
+	follower->next = e->followers;
+	e->followers = follower;
+}
+
+void events_unfollow(struct events *e, struct follower *follower)
+{
+	for (struct follower **p = &e->followers; *p; p = &(*p)->next) {
+		if (*p != follower)
+			continue;
+		*p = follower->next;
+		return;
+	}
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events: from the ring of the BPF programs, and the daemon's own, to JSON lines with names instead of
+ * numbers. Each line goes to stdout, into the memory of the last EVENTS_KEPT, and to who follows.
+ */
+#ifndef WARDEN_EVENTS_H
+#define WARDEN_EVENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "warden.h"
+
+#define EVENTS_KEPT 4096
+
+struct events;
+struct track;
+
+struct follower {
+	struct follower *next;
+	/* A line without its newline. Must not add or remove followers. */
+	void (*line)(struct follower *follower, const char *line, size_t len);
+};
+
+/* `track` must outlive it. 0 or -errno. */
+int events_open(struct events **events, struct track *track, struct err *err);
+void events_close(struct events *events);
+
+/* An event of the ring. What is not worth a line (a netns that concerns no claim) is dropped here. */
+void events_feed(struct events *events, const struct warden_event *event);
+
+/* The daemon's own: a claim that was set or released, a fault of the warden itself. */
+void events_claim(struct events *events, enum warden_rule rule, uint32_t ib_index, const struct warden_claim *claim,
+		  uint32_t pid, uint32_t uid);
+void events_fault(struct events *events, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The lines kept whose time is not before `since_ns` (CLOCK_REALTIME), oldest first. */
+void events_kept(struct events *events, uint64_t since_ns, void (*visit)(const char *line, size_t len, void *ctx),
+		 void *ctx);
+
+void events_follow(struct events *events, struct follower *follower);
+void events_unfollow(struct events *events, struct follower *follower);
+
+uint64_t events_count(const struct events *events);
+
+const char *events_rule_name(uint32_t rule);
+
+#endif

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * wardend: loads the programs, keeps them, and answers. The order of a start is what makes it safe: the
+ * settings and what is known of the node are in the maps before the guard is attached; a later start finds
+ * the rule in force and never takes it away on the way.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <getopt.h>
+#include <linux/netlink.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "control/requests.h"
+#include "control/server.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/netns.h"
+#include "lib/notify.h"
+#include "lib/util.h"
+#include "loader/loader.h"
+#include "rdma/rdma.h"
+#include "report/events.h"
+#include "track/track.h"
+
+#define MODULE_TRIES 40 /* of 250 ms: from a module's uevent until its BTF and functions can be used */
+
+struct daemon {
+	struct config config;
+	struct loader *loader;
+	struct track *track;
+	struct events *events;
+	struct server *server;
+	struct services services;
+	struct loop *loop;
+	struct ring_buffer *ring;
+	struct source ring_source, signal_source, uevent_source, retry_source;
+	int tries_left;
+};
+
+struct arguments {
+	const char *config;
+	enum guard_mechanism guard;
+	bool check, unload, debug;
+};
+
+/* ---- settings ---- */
+
+static int write_settings(struct daemon *d, struct err *err)
+{
+	struct warden_settings s = {
+		.dscp_allowed = d->config.profile.dscp,
+		.mode = d->config.mode,
+		.marking = d->config.profile.name[0] != '\0',
+		.on_violation = d->config.on_violation,
+		.umad_for_host = d->config.umad_for_host,
+		.kernel_copy_audited = loader_audits_kernel_copy(d->loader),
+	};
+	struct netns_id host;
+	uint32_t zero = 0;
+	int r = netns_self(&host, err);
+
+	if (r)
+		return r;
+	s.host_netns_cookie = host.cookie;
+	if (bpf_map_update_elem(loader_map(d->loader, MAP_SETTINGS), &zero, &s, BPF_ANY))
+		return fail(err, -errno, "cannot write the settings: %s", strerror(errno));
+	return 0;
+}
+
+/* The host is whoever is in wardend's own netns: it has to be the host's. */
+static int check_namespaces(struct err *err)
+{
+	struct stat own, init;
+
+	if (stat("/proc/self/ns/net", &own) || stat("/proc/1/ns/net", &init))
+		return fail(err, -errno, "/proc: %s", strerror(errno));
+	if (own.st_ino != init.st_ino)
+		return fail(err, -EINVAL,
+			    "wardend must run in the host's network namespace (hostNetwork) and see its processes "
+			    "(hostPID)");
+	return 0;
+}
+
+/* ---- what wakes the daemon ---- */
+
+static int on_event(void *ctx, void *data, size_t size)
+{
+	struct daemon *d = ctx;
+
+	if (size >= sizeof(struct warden_event))
+		events_feed(d->events, data);
+	return 0;
+}
+
+static void drain(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	ring_buffer__consume(d->ring);
+}
+
+static void ring_ready(struct source *source, uint32_t events)
+{
+	(void)events;
+	drain(CONTAINER_OF(source, struct daemon, ring_source));
+}
+
+static void signal_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, signal_source);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	pr_info("stopping on signal %u; the programs stay in force", info.ssi_signo);
+	loop_stop(d->loop);
+}
+
+/* Attaches what has become possible; the devices that were there before are entered. */
+static void attach_rdma(struct daemon *d)
+{
+	struct err err;
+
+	if (!loader_attach_rdma(d->loader))
+		return;
+	track_scan(d->track);
+	if (write_settings(d, &err))
+		events_fault(d->events, "%s", err.text);
+	if (loader_rdma_attached(d->loader))
+		pr_info("the programs on the RDMA modules are attached");
+}
+
+static void retry_arm(struct daemon *d, bool on)
+{
+	struct itimerspec every = {.it_interval.tv_nsec = on ? 250000000 : 0, .it_value.tv_nsec = on ? 250000000 : 0};
+
+	timerfd_settime(d->retry_source.fd, 0, &every, NULL);
+}
+
+static void retry_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, retry_source);
+	uint64_t ticks;
+
+	(void)events;
+	if (read(source->fd, &ticks, sizeof(ticks)) < 0)
+		return;
+	attach_rdma(d);
+	if (loader_rdma_attached(d->loader) || --d->tries_left <= 0)
+		retry_arm(d, false);
+}
+
+static void uevent_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, uevent_source);
+	char message[2048];
+	ssize_t len = recv(source->fd, message, sizeof(message) - 1, MSG_DONTWAIT);
+
+	(void)events;
+	if (len <= 0 || loader_rdma_attached(d->loader))
+		return;
+	message[len] = '\0';
+	if (strncmp(message, "add@/module/", 12))
+		return;
+	/* The uevent comes before the module is live, and its BTF with it. */
+	d->tries_left = MODULE_TRIES;
+	retry_arm(d, true);
+}
+
+static int add_source(struct daemon *d, struct source *source, int fd, void (*ready)(struct source *, uint32_t),
+		      const char *what, struct err *err)
+{
+	source->fd = fd;
+	source->ready = ready;
+	if (fd < 0 || loop_add(d->loop, source, EPOLLIN))
+		return fail(err, -errno, "%s: %s", what, strerror(errno));
+	return 0;
+}
+
+static int uevent_socket(void)
+{
+	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = 1 /* the kernel's, not udev's */};
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return -1;
+	return take_fd(&fd);
+}
+
+static int signal_descriptor(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int open_sources(struct daemon *d, struct err *err)
+{
+	int r = add_source(d, &d->signal_source, signal_descriptor(), signal_ready, "signals", err);
+
+	if (!r)
+		r = add_source(d, &d->uevent_source, uevent_socket(), uevent_ready, "uevents", err);
+	if (!r)
+		r = add_source(d, &d->retry_source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+			       retry_ready, "timer", err);
+	if (!r)
+		r = add_source(d, &d->ring_source, ring_buffer__epoll_fd(d->ring), ring_ready, "event ring", err);
+	return r;
+}
+
+/* ---- start and stop ---- */
+
+static int set_exclusive(struct daemon *d, struct err *err)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
+	_cleanup_close_ int self = netns_open("/proc/self/ns/net", 0, err);
+	enum rdma_netns_mode mode;
+	int r;
+
+	if (self < 0)
+		return self;
+	r = rdma_open(&nl, self);
+	if (!r)
+		r = rdma_netns_mode_get(nl, &mode);
+	if (r)
+		return fail(err, r, "the RDMA netns mode cannot be read: %s", strerror(-r));
+	if (!d->config.set_exclusive || mode == RDMA_NETNS_EXCLUSIVE)
+		return 0;
+	r = rdma_netns_mode_set(nl, RDMA_NETNS_EXCLUSIVE);
+	if (r == -EBUSY)
+		return fail(
+			err, r,
+			"set_exclusive: the kernel refuses while other network namespaces exist; set ib_core's option "
+			"netns_mode=0 and reboot");
+	return r ? fail(err, r, "set_exclusive: %s", strerror(-r)) : 0;
+}
+
+static int open_parts(struct daemon *d, const struct arguments *args, struct err *err)
+{
+	struct loader_options options = {.bpffs = d->config.bpffs, .guard = args->guard};
+	int r = check_namespaces(err);
+
+	if (!r)
+		r = loader_open(&d->loader, &options, err);
+	if (!r)
+		r = track_open(&d->track, d->loader, err);
+	if (!r)
+		r = events_open(&d->events, d->track, err);
+	if (!r)
+		r = write_settings(d, err);
+	if (r)
+		return r;
+	track_scan(d->track);
+	r = loader_attach_guard(d->loader, err);
+	if (r)
+		return r;
+	attach_rdma(d);
+	d->services = (struct services){.config = &d->config,
+					.loader = d->loader,
+					.track = d->track,
+					.events = d->events,
+					.drain = drain,
+					.ctx = d};
+	return 0;
+}
+
+static void close_parts(struct daemon *d)
+{
+	server_close(d->server);
+	ring_buffer__free(d->ring);
+	util_close(&d->signal_source.fd);
+	util_close(&d->uevent_source.fd);
+	util_close(&d->retry_source.fd);
+	events_close(d->events);
+	track_close(d->track);
+	loader_close(d->loader);
+	loop_close(d->loop);
+}
+
+static int serve(struct daemon *d, struct err *err)
+{
+	char socket_path[PATH_MAX];
+	struct server_options options = {
+		.path = socket_path, .kinds = request_kinds, .ctx = &d->services, .events = d->events};
+	int r = make_dirs(d->config.run_dir);
+
+	if (r)
+		return fail(err, r, "run_dir %s: %s", d->config.run_dir, strerror(-r));
+	if (try_snprintf(socket_path, sizeof(socket_path), "%s/warden.sock", d->config.run_dir))
+		return fail(err, -ENAMETOOLONG, "run_dir: the path is too long");
+	d->ring = ring_buffer__new(loader_map(d->loader, MAP_EVENTS), on_event, d, NULL);
+	if (!d->ring)
+		return fail(err, -errno, "event ring: %s", strerror(errno));
+	r = loop_open(&d->loop);
+	if (r)
+		return fail(err, r, "epoll: %s", strerror(-r));
+	r = open_sources(d, err);
+	if (!r)
+		r = server_open(&d->server, d->loop, &options, err);
+	if (r)
+		return r;
+	loader_keep(d->loader);
+	drain(d); /* what happened while no wardend ran */
+	notify_ready();
+	pr_info("ready: mode %s, control socket %s", config_mode_name(d->config.mode), socket_path);
+	r = loop_run(d->loop);
+	return r ? fail(err, r, "event loop: %s", strerror(-r)) : 0;
+}
+
+static int run(struct daemon *d, const struct arguments *args, struct err *err)
+{
+	struct err why;
+	int r = open_parts(d, args, err);
+
+	if (r)
+		return r;
+	if (rdma_module_loaded("ib_core") && set_exclusive(d, &why))
+		events_fault(d->events, "%s", why.text);
+	return serve(d, err);
+}
+
+/* ---- --check and --unload ---- */
+
+static void print_item(cJSON *item, void *ctx)
+{
+	char *line = cJSON_PrintUnformatted(item);
+
+	(void)ctx;
+	if (line)
+		printf("%s\n", line);
+	free(line);
+	cJSON_Delete(item);
+}
+
+/*
+ * Its own folder of pins, so that a wardend that runs is not disturbed, and audit mode: nothing is refused.
+ * The start is never declared done, so that closing the loader undoes it.
+ */
+static int check(struct daemon *d, const struct arguments *args, struct err *err)
+{
+	int r;
+
+	snprintf(d->config.bpffs + strlen(d->config.bpffs), sizeof(d->config.bpffs) - strlen(d->config.bpffs),
+		 "_check_%d", getpid());
+	d->config.mode = MODE_AUDIT;
+	r = open_parts(d, args, err);
+	if (!r)
+		requests_capabilities(&d->services, print_item, NULL);
+	return r;
+}
+
+static void usage(FILE *to)
+{
+	fputs("usage: wardend [--config FILE] [--guard auto|lsm|fmod_ret] [--check | --unload] [--debug]\n"
+	      "  --config FILE  configuration (JSON); without it the defaults hold: mode audit\n"
+	      "  --guard KIND   mechanism of the guard; auto takes LSM programs where they refuse, else fmod_ret\n"
+	      "  --check        load everything, print the capabilities, leave nothing behind\n"
+	      "  --unload       remove the pinned programs and maps: the rule ends, the claims too\n"
+	      "  --debug        more log, the verifier's included\n",
+	      to);
+}
+
+static int parse_guard(const char *text, enum guard_mechanism *guard)
+{
+	static const char *const names[] = {[GUARD_AUTO] = "auto", [GUARD_LSM] = "lsm", [GUARD_FMOD_RET] = "fmod_ret"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(names[i], text))
+			continue;
+		*guard = (enum guard_mechanism)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* 0, or the exit status plus one. */
+static int parse_arguments(int argc, char **argv, struct arguments *args)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"guard", required_argument, NULL, 'g'},
+		{"check", no_argument, NULL, 'k'},
+		{"unload", no_argument, NULL, 'u'},
+		{"debug", no_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'c')
+			args->config = optarg;
+		else if (c == 'k')
+			args->check = true;
+		else if (c == 'u')
+			args->unload = true;
+		else if (c == 'd')
+			args->debug = true;
+		else if (c == 'h')
+			return usage(stdout), 1;
+		else if (c != 'g' || parse_guard(optarg, &args->guard))
+			return usage(stderr), 3;
+	}
+	if (optind == argc && !(args->check && args->unload))
+		return 0;
+	usage(stderr);
+	return 3;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = {.signal_source.fd = -1, .uevent_source.fd = -1, .retry_source.fd = -1};
+	struct arguments args = {};
+	struct err err = {};
+	int r = parse_arguments(argc, argv, &args);
+
+	if (r)
+		return r - 1;
+	log_init(args.debug);
+	config_defaults(&d.config);
+	if (args.config)
+		r = config_read(args.config, &d.config, &err);
+	if (!r && args.unload)
+		r = loader_unload(d.config.bpffs, &err);
+	else if (!r)
+		r = args.check ? check(&d, &args, &err) : run(&d, &args, &err);
+	close_parts(&d);
+	if (r)
+		pr_err("%s", err.text);
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}
