@@ -1,0 +1,318 @@
+// Test code: stands for an SR-IOV RDMA function (a RoCE VF) as mlx5 shows it to the kernel. No data path.
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Control files in debugfs:
+ *   hcasim/add                     write "BDF NETDEV": an RDMA device for that PCI function, its port on that netdev
+ *   hcasim/remove                  write "BDF"
+ *   hcasim/BDF/counters/NAME       value of one hw_counter, read and write
+ * The netdev is looked up in the writer's network namespace, the RDMA device appears in the initial one.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/debugfs.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/nsproxy.h>
+#include <linux/slab.h>
+#include <net/addrconf.h>
+#include <rdma/ib_verbs.h>
+#include "hcasim.h"
+
+#define REQUEST_MAX 64
+
+static struct dentry *root;
+
+/* Serialises the writers of add and remove. */
+static DEFINE_MUTEX(control_lock);
+
+/* Guards the list only: the netdev notifier takes it under RTNL, so RTNL must not be taken inside. */
+static DEFINE_MUTEX(list_lock);
+static LIST_HEAD(devices);
+
+static struct hcasim_dev *find_by_pci(const struct pci_dev *pdev)
+{
+	struct hcasim_dev *sim;
+
+	list_for_each_entry(sim, &devices, node)
+		if (sim->pdev == pdev)
+			return sim;
+	return NULL;
+}
+
+static bool is_listed(const struct pci_dev *pdev)
+{
+	bool listed;
+
+	mutex_lock(&list_lock);
+	listed = find_by_pci(pdev);
+	mutex_unlock(&list_lock);
+	return listed;
+}
+
+/*
+ * The core's last call for a device, on every way of removal and after a failed registration. The netdev reference is
+ * kept until here: it makes unregister_netdev() wait, so the PCI function cannot vanish under its RDMA device.
+ */
+static void dealloc_driver(struct ib_device *ib)
+{
+	struct hcasim_dev *sim = to_hcasim(ib);
+
+	debugfs_remove_recursive(sim->dir);
+	mutex_lock(&list_lock);
+	list_del(&sim->node);
+	mutex_unlock(&list_lock);
+	dev_put(sim->ndev);
+	pci_dev_put(sim->pdev);
+	kfree(sim->counters);
+}
+
+static const struct ib_device_ops life_ops = {
+	.owner = THIS_MODULE,
+	.driver_id = RDMA_DRIVER_UNKNOWN,
+	.uverbs_abi_ver = 1,
+	.dealloc_driver = dealloc_driver,
+};
+
+static struct hcasim_dev *alloc_sim(struct pci_dev *pdev, struct net_device *ndev)
+{
+	struct hcasim_dev *sim = ib_alloc_device(hcasim_dev, ib);
+
+	if (!sim)
+		return NULL;
+	sim->counters = kcalloc(hcasim_num_counters, sizeof(*sim->counters), GFP_KERNEL);
+	if (!sim->counters) {
+		ib_dealloc_device(&sim->ib);
+		return NULL;
+	}
+	sim->pdev = pci_dev_get(pdev);
+	sim->ndev = ndev;
+	dev_hold(ndev);
+	sim->ib.dev.parent = &pdev->dev;
+	sim->ib.node_type = RDMA_NODE_IB_CA;
+	sim->ib.phys_port_cnt = 1;
+	sim->ib.num_comp_vectors = 1;
+	addrconf_addr_eui48((u8 *)&sim->ib.node_guid, ndev->dev_addr);
+	/* From here on ib_dealloc_device() ends in dealloc_driver(). */
+	ib_set_device_ops(&sim->ib, &hcasim_verbs);
+	ib_set_device_ops(&sim->ib, &life_ops);
+	mutex_lock(&list_lock);
+	list_add_tail(&sim->node, &devices);
+	mutex_unlock(&list_lock);
+	return sim;
+}
+
+static void create_counter_files(struct hcasim_dev *sim)
+{
+	struct dentry *dir;
+	unsigned int i;
+
+	sim->dir = debugfs_create_dir(pci_name(sim->pdev), root);
+	dir = debugfs_create_dir("counters", sim->dir);
+	for (i = 0; i < hcasim_num_counters; i++)
+		debugfs_create_u64(hcasim_counter_descs[i].name, 0600, dir, &sim->counters[i]);
+}
+
+static int add_sim(struct pci_dev *pdev, struct net_device *ndev)
+{
+	struct hcasim_dev *sim;
+	int err;
+
+	if (is_listed(pdev))
+		return -EEXIST;
+	sim = alloc_sim(pdev, ndev);
+	if (!sim)
+		return -ENOMEM;
+	create_counter_files(sim);
+	err = ib_device_set_netdev(&sim->ib, ndev, 1);
+	/* No DMA device: the core then treats addresses as virtual and maps nothing. */
+	if (!err)
+		err = ib_register_device(&sim->ib, "hcasim%d", NULL);
+	if (err)
+		ib_dealloc_device(&sim->ib);
+	return err;
+}
+
+static int remove_sim(const struct pci_dev *pdev)
+{
+	struct hcasim_dev *sim;
+
+	mutex_lock(&list_lock);
+	sim = find_by_pci(pdev);
+	if (sim && !ib_device_try_get(&sim->ib))
+		sim = NULL;
+	mutex_unlock(&list_lock);
+	if (!sim)
+		return -ENODEV;
+	ib_unregister_device_and_put(&sim->ib);
+	return 0;
+}
+
+/* The notifier finds registered devices only: a netdev that began to end during the registration is noticed here. */
+static int add_unless_ending(struct pci_dev *pdev, struct net_device *ndev)
+{
+	int err;
+
+	err = add_sim(pdev, ndev);
+	if (err || ndev->reg_state == NETREG_REGISTERED)
+		return err;
+	remove_sim(pdev);
+	return -ENODEV;
+}
+
+/* Returns with a reference. */
+static struct pci_dev *pci_by_name(const char *name)
+{
+	unsigned int domain, bus, slot, func;
+
+	if (sscanf(name, "%x:%x:%x.%x", &domain, &bus, &slot, &func) != 4)
+		return NULL;
+	return pci_get_domain_bus_and_slot(domain, bus, PCI_DEVFN(slot, func));
+}
+
+static int add_by_name(const char *bdf, const char *netdev)
+{
+	struct net_device *ndev = dev_get_by_name(current->nsproxy->net_ns, netdev);
+	struct pci_dev *pdev = pci_by_name(bdf);
+	int err = -ENODEV;
+
+	if (pdev && ndev)
+		err = add_unless_ending(pdev, ndev);
+	pci_dev_put(pdev);
+	dev_put(ndev);
+	return err;
+}
+
+static int remove_by_name(const char *bdf)
+{
+	struct pci_dev *pdev = pci_by_name(bdf);
+	int err = -ENODEV;
+
+	if (pdev)
+		err = remove_sim(pdev);
+	pci_dev_put(pdev);
+	return err;
+}
+
+static int copy_request(char *request, const char __user *buf, size_t len)
+{
+	if (len >= REQUEST_MAX)
+		return -E2BIG;
+	if (copy_from_user(request, buf, len))
+		return -EFAULT;
+	request[len] = '\0';
+	return 0;
+}
+
+static ssize_t add_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	char request[REQUEST_MAX], bdf[REQUEST_MAX], netdev[REQUEST_MAX];
+	int err;
+
+	err = copy_request(request, buf, len);
+	if (err)
+		return err;
+	if (sscanf(request, "%63s %63s", bdf, netdev) != 2)
+		return -EINVAL;
+	mutex_lock(&control_lock);
+	err = add_by_name(bdf, netdev);
+	mutex_unlock(&control_lock);
+	return err ? err : len;
+}
+
+static ssize_t remove_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	char request[REQUEST_MAX], bdf[REQUEST_MAX];
+	int err;
+
+	err = copy_request(request, buf, len);
+	if (err)
+		return err;
+	if (sscanf(request, "%63s", bdf) != 1)
+		return -EINVAL;
+	mutex_lock(&control_lock);
+	err = remove_by_name(bdf);
+	mutex_unlock(&control_lock);
+	return err ? err : len;
+}
+
+static const struct file_operations add_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = add_write,
+};
+
+static const struct file_operations remove_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = remove_write,
+};
+
+static void dispatch_port_event(struct ib_device *ib, enum ib_event_type type)
+{
+	struct ib_event event = { .device = ib, .element.port_num = 1, .event = type };
+
+	ib_dispatch_event(&event);
+}
+
+static void netdev_changed(struct hcasim_dev *sim, unsigned long event)
+{
+	/* A move to another network namespace sends NETDEV_UNREGISTER too: only a netdev that ends takes its device along. */
+	if (event == NETDEV_UNREGISTER && sim->ndev->reg_state == NETREG_UNREGISTERING)
+		ib_unregister_device_queued(&sim->ib);
+	else if (event == NETDEV_UP || event == NETDEV_DOWN || event == NETDEV_CHANGE)
+		dispatch_port_event(&sim->ib, netif_oper_up(sim->ndev) ? IB_EVENT_PORT_ACTIVE : IB_EVENT_PORT_ERR);
+}
+
+static int netdev_notify(struct notifier_block *nb, unsigned long event, void *info)
+{
+	struct net_device *ndev = netdev_notifier_info_to_dev(info);
+	struct hcasim_dev *sim;
+
+	mutex_lock(&list_lock);
+	list_for_each_entry(sim, &devices, node) {
+		if (sim->ndev != ndev || !ib_device_try_get(&sim->ib))
+			continue;
+		netdev_changed(sim, event);
+		ib_device_put(&sim->ib);
+	}
+	mutex_unlock(&list_lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block netdev_notifier = { .notifier_call = netdev_notify };
+
+static int __init hcasim_init(void)
+{
+	int err;
+
+	root = debugfs_create_dir("hcasim", NULL);
+	if (IS_ERR(root))
+		return PTR_ERR(root);
+	err = register_netdevice_notifier(&netdev_notifier);
+	if (err) {
+		debugfs_remove(root);
+		return err;
+	}
+	debugfs_create_file("add", 0200, root, NULL, &add_fops);
+	debugfs_create_file("remove", 0200, root, NULL, &remove_fops);
+	return 0;
+}
+
+/*
+ * No new devices once the two files are gone; they are removed by name because the folders of the devices go in
+ * dealloc_driver(). The core returns only when every device of the driver is gone, also those of a queued removal.
+ */
+static void __exit hcasim_exit(void)
+{
+	debugfs_lookup_and_remove("add", root);
+	debugfs_lookup_and_remove("remove", root);
+	unregister_netdevice_notifier(&netdev_notifier);
+	ib_unregister_driver(RDMA_DRIVER_UNKNOWN);
+	debugfs_remove(root);
+}
+
+module_init(hcasim_init);
+module_exit(hcasim_exit);
+
+MODULE_DESCRIPTION("Test stand-in for an SR-IOV RDMA function, no data path");
+MODULE_LICENSE("Dual BSD/GPL");
