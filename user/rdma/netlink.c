@@ -117,15 +117,31 @@ static int string_get(const struct nlmsghdr *h, uint16_t type, char *to, size_t 
 
 /* ---- devices ---- */
 
-struct device_walk {
-	int (*visit)(const struct rdma_device *device, void *ctx);
-	void *ctx;
-	int answer;
+struct device_list {
+	struct rdma_device *devices;
+	size_t count, room;
+	int error;
 };
+
+static int list_append(struct device_list *list, const struct rdma_device *device)
+{
+	size_t room = list->room * 2 + 16;
+	struct rdma_device *grown;
+
+	if (list->count == list->room) {
+		grown = realloc(list->devices, room * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		list->devices = grown;
+		list->room = room;
+	}
+	list->devices[list->count++] = *device;
+	return 0;
+}
 
 static int parse_device(const struct nlmsghdr *h, void *data)
 {
-	struct device_walk *w = data;
+	struct device_list *list = data;
 	const struct nlattr *index = attr_get(h, RDMA_NLDEV_ATTR_DEV_INDEX, MNL_TYPE_U32);
 	const struct nlattr *guid = attr_get(h, RDMA_NLDEV_ATTR_NODE_GUID, MNL_TYPE_U64);
 	struct rdma_device d = {};
@@ -135,18 +151,24 @@ static int parse_device(const struct nlmsghdr *h, void *data)
 	d.index = mnl_attr_get_u32(index);
 	if (guid)
 		d.node_guid = htobe64(mnl_attr_get_u64(guid)); /* nldev.c sends it in host order */
-	if (!w->answer)
-		w->answer = w->visit(&d, w->ctx);
+	if (!list->error)
+		list->error = list_append(list, &d);
 	return MNL_CB_OK;
 }
 
 int rdma_for_each(struct rdma_nl *nl, int (*visit)(const struct rdma_device *device, void *ctx), void *ctx)
 {
-	struct device_walk w = {.visit = visit, .ctx = ctx};
+	struct device_list list = {};
 	char buf[256];
-	int r = talk(nl, request(nl, buf, RDMA_NLDEV_CMD_GET, NLM_F_DUMP), parse_device, &w);
+	int r = talk(nl, request(nl, buf, RDMA_NLDEV_CMD_GET, NLM_F_DUMP), parse_device, &list);
 
-	return r ? r : w.answer;
+	/* Not from within the dump: a visitor asks more on the same socket. */
+	if (!r)
+		r = list.error;
+	for (size_t i = 0; !r && i < list.count; i++)
+		r = visit(&list.devices[i], ctx);
+	free(list.devices);
+	return r;
 }
 
 static int parse_u64_attr(const struct nlmsghdr *h, void *data)

@@ -1,0 +1,235 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The exclusive rule on the running kernel, in both netns modes, on hcasim (ownership as hardware has it) and on rxe.
+# Run in a guest whose lsm= list lacks bpf too: there fmod_ret has to carry it.
+# wardend takes seconds to start without KVM, so the cases of a mode share its pods and three starts.
+set -uo pipefail
+. "$LAB_REPO/tests/vm/lib.sh"
+. "$LAB_REPO/tests/vm/warden.sh"
+
+expected_guard() { if grep -qw bpf /sys/kernel/security/lsm; then echo lsm; else echo fmod_ret; fi; }
+
+nothing_is_left() {
+	[ ! -e "$warden_pins" ] && [ -z "$(ls /sys/fs/bpf)" ] && [ -z "$(bpftool link list)" ] &&
+		! bpftool prog list | grep -qE 'name (open|ioctl|compat|cdev|device|uverbs|netns|object|modify)_' &&
+		! bpftool map list | grep -qE 'name (cdevs|claims|devices|settings|majors|counters|events) '
+}
+
+t_check() {
+	local capabilities
+	capabilities=$(wardend --check)
+	expect_match "\"guard.mechanism\",\"state\":\"(active|fallback)\",\"by\":\"$(expected_guard)\"" "$capabilities"
+	expect_match '"exclusive.open","state":"active"' "$capabilities"
+	expect_match '"marking.audit","state":"active"' "$capabilities"
+	expect_fail 'an unavailable feature' grep unavailable <<<"$capabilities"
+	expect 'nothing left behind' wait_until 20 nothing_is_left
+}
+
+# ---- one device, its owner, and everybody else; $kind is hcasim or rxe ----
+
+owner() { printf 'owner-%s\n' "$kind"; }
+other() { printf 'other-%s\n' "$kind"; }
+owner_works() { pod_exec "$(owner)" uverbs context "$(pod_uverbs "$(owner)")"; }
+node() { pod_uverbs "$(owner)"; }
+
+# Unclaimed: the host may, as far as the kernel lets it; a pod may not.
+t_unclaimed() {
+	need_rdma "$kind"
+	uverbs open "$(node)" || rdma_mode_is exclusive
+	refused pod_exec "$(owner)" uverbs open "$(node)"
+	event rule=exclusive.open verdict=denied comm=uverbs "owner=" "cgroup=/kubepods.slice/$(owner)"
+}
+
+t_owner() {
+	need_rdma "$kind"
+	claim "$(owner)"
+	claim "$(other)"
+	expect 'the owner works' owner_works
+	expect 'the other one works on its own' pod_exec "$(other)" uverbs context "$(pod_uverbs "$(other)")"
+}
+
+t_host_refused() {
+	local device
+	need_rdma "$kind"
+	device=$(pod_rdma "$(owner)")
+	refused uverbs open "$(node)"
+	event kind=violation rule=exclusive.open verdict=denied "device=$device" "owner=test/$(owner)" comm=uverbs uid:=0 \
+		cgroup=/ "netns:=$(stat -Lc %i /proc/self/ns/net)" pod=
+}
+
+t_pod_refused() {
+	need_rdma "$kind"
+	refused pod_exec "$(other)" uverbs open "$(node)"
+	event rule=exclusive.open verdict=denied "owner=test/$(owner)" "cgroup=/kubepods.slice/$(other)" \
+		"netns:=$(pod_netns_inode "$(other)")" "pod=test/$(other)"
+}
+
+# The owner's netns is not enough where the claim names a cgroup too.
+t_cgroup_decides() {
+	need_rdma "$kind"
+	refused ip netns exec "$(owner)" uverbs open "$(node)"
+	event rule=exclusive.open verdict=denied "owner=test/$(owner)" cgroup=/ "netns:=$(pod_netns_inode "$(owner)")"
+}
+
+# Opened by the owner, used from another netns: the kernel checks at the open alone.
+t_inherited() {
+	need_rdma "$kind"
+	refused pod_exec "$(owner)" uverbs reuse "$(node)" --netns /proc/1/ns/net
+	event rule=exclusive.inherited-fd verdict=denied "owner=test/$(owner)" comm=uverbs
+}
+
+t_in_the_list() {
+	local line
+	need_rdma "$kind"
+	line=$(ctl devices --json | grep -F "\"owner\":\"test/$(owner)\"")
+	expect_match "\"device\":\"$(pod_rdma "$(owner)")\"" "$line"
+	expect_match "\"cdevs\":\[.*\"$(basename "$(node)")\"" "$line"
+	expect_match '"claim_source":"manual".*"state":"claimed"' "$line"
+	expect_match '"netdev":"net1"' "$line"
+	if [ "$kind" = hcasim ]; then expect_match "\"pci\":\"$(pod_vf "$(owner)")\",\"pf\":\"[a-z0-9]+\"" "$line"; fi
+	expect_match "\"node_guid\":\"$(in_netns "$(owner)" cat "/sys/class/infiniband/$(pod_rdma "$(owner)")/node_guid")\"" "$line"
+}
+
+t_counts() {
+	need_rdma "$kind"
+	mkfifo "$lab_state/stdin-$kind"
+	pod_exec "$(owner)" uverbs hold "$(node)" --qps 3 --mrs 2 <"$lab_state/stdin-$kind" >"$lab_state/hold" &
+	exec 7>"$lab_state/stdin-$kind"
+	wait_until 10 grep -q ready "$lab_state/hold"
+	ctl devices --json | grep -F "\"owner\":\"test/$(owner)\"" | expect_match '"qps":3,"mrs":2,"contexts":1' -
+	exec 7>&-
+	wait
+	wait_until 5 counts_are_zero
+}
+counts_are_zero() { ctl devices --json | grep -F "\"owner\":\"test/$(owner)\"" | grep -F '"qps":0,"mrs":0,"contexts":0'; }
+
+t_killed() {
+	need_rdma "$kind"
+	refused uverbs open "$(node)"
+	expect 'the owner works without wardend' owner_works
+}
+
+t_restarted() {
+	need_rdma "$kind"
+	refused uverbs open "$(node)"
+	expect 'the owner works' owner_works
+	ctl devices --json | expect_match "\"owner\":\"test/$(owner)\"" -
+	event rule=exclusive.open verdict=denied "owner=test/$(owner)"
+}
+
+t_audit() {
+	need_rdma "$kind"
+	# In exclusive mode the kernel itself refuses.
+	uverbs open "$(node)" || rdma_mode_is exclusive
+	event rule=exclusive.open verdict=observed "owner=test/$(owner)" comm=uverbs
+	expect 'the owner works' owner_works
+	no_event '"verdict":"denied"'
+}
+
+t_released() {
+	need_rdma "$kind"
+	release "$(owner)"
+	event kind=change rule=claim.release "owner=test/$(owner)"
+	refused pod_exec "$(owner)" uverbs open "$(node)"
+	expect_fail 'released twice' release "$(owner)"
+	claim "$(owner)"
+	expect 'the owner works' owner_works
+}
+
+# The netns of a claim ends: the device stays closed until somebody says that it is free.
+t_orphan() {
+	local device vf
+	[ "$kind" = hcasim ] || skip 'an rxe device ends with its netdev, which a VF of a dead netns is not'
+	need_rdma "$kind"
+	device=$(pod_rdma "$(owner)") vf=$(pod_vf "$(owner)")
+	ip netns delete "$(owner)"
+	event kind=change rule=netns.end "owner=test/$(owner)"
+	if rdma_mode_is exclusive; then event kind=change rule=exclusive.orphan "device=$device" "owner=test/$(owner)"; fi
+	wait_until 5 is_orphan "$vf"
+	refused uverbs open "$(uverbs_of_vf "$vf")"
+	ctl release --device "$vf"
+	expect 'free again' uverbs open "$(uverbs_of_vf "$vf")"
+}
+is_orphan() { ctl devices --json | grep -F "\"pci\":\"$1\"" | grep -F '"state":"orphan"'; }
+uverbs_of_vf() { printf '/dev/infiniband/%s\n' "$(ls "/sys/bus/pci/devices/$1/infiniband_verbs")"; }
+
+t_umad() {
+	local node
+	node=$(ls /dev/infiniband/umad* 2>/dev/null | head -n 1)
+	[ -n "$node" ] || skip 'no umad node here'
+	expect_fail 'umad belongs to nobody' dd if="$node" count=0 status=none
+	event rule=exclusive.umad verdict=denied comm=dd
+}
+
+t_unload() {
+	kind=hcasim
+	need_rdma "$kind"
+	expect_fail 'not under a running wardend' wardend --config "$warden_dir/config" --unload
+	refused uverbs open "$(pod_uverbs other-hcasim)"
+	warden_unload
+	expect 'nothing left' wait_until 20 nothing_is_left
+	if rdma_mode_is shared; then expect 'the rule has ended' uverbs open "$(pod_uverbs other-hcasim)"; fi
+}
+
+each_kind() {
+	local case
+	for kind in hcasim rxe; do
+		for case in "$@"; do run_case "$mode, $kind: $case" "t_$case"; done
+	done
+}
+
+start_or_die() { warden_start "$@" || { echo "not ok - wardend starts"; exit 1; }; }
+
+run_mode() {
+	mode=$1
+	rdma_mode "$mode"
+	for kind in hcasim rxe; do
+		rdma_works "$kind" || continue
+		pod_create "owner-$kind" --vf next --rdma "$kind"
+		pod_create "other-$kind" --vf next --rdma "$kind"
+	done
+	start_or_die '"mode":"enforce"'
+	each_kind unclaimed owner host_refused pod_refused cgroup_decides inherited in_the_list counts
+	run_case "$mode: umad" t_umad
+	watch_opens &
+	watcher=$!
+	warden_kill
+	each_kind killed
+	forget_events
+	start_or_die '"mode":"enforce"'
+	each_kind restarted
+	kill "$watcher"
+	run_case "$mode: no open came through while wardend died and came back" t_no_moment
+	each_kind released
+	warden_stop
+	forget_events
+	start_or_die '"mode":"audit"'
+	each_kind audit
+	warden_stop
+	start_or_die '"mode":"enforce"'
+	each_kind orphan
+	run_case "$mode: unload" t_unload
+	delete_pods_except ''
+}
+
+# Opens the claimed nodes over and over; a single success would show a moment without the rule.
+watch_opens() {
+	local node
+	rm -f "$lab_state/opened"
+	echo 0 >"$lab_state/tries"
+	while :; do
+		for node in "$(pod_uverbs owner-hcasim)" "$(pod_uverbs owner-rxe)"; do
+			[ -z "$node" ] || ! uverbs open "$node" >/dev/null 2>&1 || echo "$node" >>"$lab_state/opened"
+		done
+		echo x >>"$lab_state/tries"
+	done
+}
+
+t_no_moment() {
+	expect 'it tried' test "$(wc -l <"$lab_state/tries")" -gt 20
+	expect 'no open came through' test ! -e "$lab_state/opened"
+}
+
+run_case 'check loads everything and leaves nothing' t_check
+for mode in exclusive shared; do run_mode "$mode"; done
+suite_end

@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The DSCP verdict on queue pairs: by the raw verbs client in every form of the command, and by ib_write_bw.
+set -uo pipefail
+. "$LAB_REPO/tests/vm/lib.sh"
+. "$LAB_REPO/tests/vm/warden.sh"
+
+RIGHT=160 # traffic class of DSCP 40, the profile spiderpool
+ECN=162   # the same with an ECN bit, which does not count
+WRONG=104 # DSCP 26
+
+enforce='"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"deny"}'
+
+node() { pod_uverbs "owner-$kind"; }
+modify() { pod_exec "owner-$kind" uverbs modify "$(node)" "$@"; }
+# The guard refuses a marking with EACCES, so that it is not taken for the exclusive rule.
+denied() {
+	local status=0
+	modify "$@" || status=$?
+	[ "$status" = 4 ] || { printf 'status %s, expected EACCES, of modify %s\n' "$status" "$*"; return 1; }
+}
+
+t_right() {
+	need_rdma "$kind"
+	modify --tclass "$RIGHT"
+	modify --tclass "$ECN"
+	modify --tclass "$RIGHT" --extended
+}
+
+t_wrong() {
+	need_rdma "$kind"
+	forget_events
+	denied --tclass "$WRONG"
+	event kind=violation rule=marking.dscp verdict=denied "owner=test/owner-$kind" "pod=test/owner-$kind" comm=uverbs \
+		dscp_asked:=26 dscp_expected=40
+	denied --tclass 0
+	event rule=marking.dscp verdict=denied dscp_asked:=0
+}
+
+t_wrong_extended() { need_rdma "$kind"; denied --tclass "$WRONG" --extended; }
+t_wrong_alternate() { need_rdma "$kind"; denied --tclass "$RIGHT" --alt-tclass "$WRONG"; }
+
+# Attributes that the kernel ignores, put first.
+t_wrong_padded() {
+	need_rdma "$kind"
+	denied --tclass "$WRONG" --pad-attrs 4
+	modify --tclass "$RIGHT" --pad-attrs 4
+	denied --tclass "$RIGHT" --pad-attrs 40 # more than the guard reads: refused unread
+	event rule=marking.unverified verdict=denied "owner=test/owner-$kind"
+}
+
+# A command on a page that is not present: the sleepable LSM program reads it, fmod_ret refuses it unread.
+t_unmapped() {
+	need_rdma "$kind"
+	forget_events
+	denied --tclass "$WRONG" --unmapped
+	if grep -qw bpf /sys/kernel/security/lsm; then
+		modify --tclass "$RIGHT" --unmapped
+		event rule=marking.dscp verdict=denied dscp_asked:=26
+	else
+		denied --tclass "$RIGHT" --unmapped
+		event rule=marking.unverified verdict=denied
+	fi
+}
+
+# write(2) has no hook of the guard: the audit of the kernel's copy sees it.
+t_write_abi() {
+	need_rdma "$kind"
+	forget_events
+	modify --tclass "$WRONG" --via write || skip 'this kernel has no write(2) ABI'
+	event rule=marking.dscp verdict=observed "owner=test/owner-$kind" dscp_asked:=26
+}
+
+t_in_the_list() {
+	need_rdma "$kind"
+	ctl devices --json | grep -F "\"owner\":\"test/owner-$kind\"" | expect_match '"marking":"wrong"' -
+}
+
+t_observe() {
+	need_rdma "$kind"
+	modify --tclass "$WRONG"
+	event kind=violation rule=marking.dscp verdict=observed "owner=test/owner-$kind" dscp_asked:=26 dscp_expected=40
+	no_event '"verdict":"denied"'
+}
+
+t_kill() {
+	local status=0
+	need_rdma "$kind"
+	modify --tclass "$WRONG" || status=$?
+	[ "$status" = 137 ] || { echo "status $status, expected 137 (SIGKILL)"; return 1; }
+	event rule=marking.dscp verdict=killed "owner=test/owner-$kind"
+	modify --tclass "$RIGHT"
+}
+
+# ---- real traffic: ib_write_bw between two VFs, in two cgroups of the host's netns ----
+
+# rxe cannot change netns before 7.3, and has no traffic between netns there: the owners are told apart by cgroup alone.
+make_hosts_pods() {
+	local vfs
+	mapfile -t vfs < <(vf_list)
+	# A VF of each PF, so that what is sent crosses the hub between them.
+	vf_a=${vfs[0]} vf_b=${vfs[$((${#vfs[@]} - 1))]}
+	rxe_a=$(vf_rxe "$vf_a") rxe_b=$(vf_rxe "$vf_b")
+	vf_wire "$vf_a" "$vf_b"
+	mkdir -p /sys/fs/cgroup/kubepods.slice/bw-a /sys/fs/cgroup/kubepods.slice/bw-b
+	ctl claim --device "$rxe_a" --pid 1 --cgroup /sys/fs/cgroup/kubepods.slice/bw-a --owner test/bw-a
+	ctl claim --device "$rxe_b" --pid 1 --cgroup /sys/fs/cgroup/kubepods.slice/bw-b --owner test/bw-b
+}
+
+in_cgroup() {
+	(
+		echo "$BASHPID" >"/sys/fs/cgroup/kubepods.slice/$1/cgroup.procs"
+		shift
+		exec "$@"
+	)
+}
+
+# SERVER-CLASS CLIENT-CLASS
+write_bw() {
+	local status=0 server
+	in_cgroup bw-a timeout 60 ib_write_bw -d "$rxe_a" -s 1024 -n 50 --tclass "$1" >"$lab_state/server" 2>&1 &
+	server=$!
+	wait_until 20 listens 18515
+	in_cgroup bw-b timeout 60 ib_write_bw -d "$rxe_b" -s 1024 -n 50 --tclass "$2" "$(vf_ip "$vf_a")" || status=$?
+	wait "$server" || status=$?
+	[ "$status" = 0 ] || cat "$lab_state/server"
+	return "$status"
+}
+listens() { ss -Hltn "sport = :$1" | grep -q .; }
+
+t_bw_right() { write_bw "$RIGHT" "$RIGHT"; }
+
+t_bw_wrong() {
+	forget_events
+	expect_fail 'the wrong class runs' write_bw "$RIGHT" "$WRONG"
+	event rule=marking.dscp verdict=denied owner=test/bw-b comm=ib_write_bw dscp_asked:=26 dscp_expected=40
+}
+
+t_bw_observed() {
+	write_bw "$RIGHT" "$WRONG"
+	event rule=marking.dscp verdict=observed owner=test/bw-b comm=ib_write_bw dscp_asked:=26
+	no_event '"verdict":"denied"'
+}
+
+each_kind() {
+	local case
+	for kind in hcasim rxe; do
+		for case in "$@"; do run_case "$kind: $case" "t_$case"; done
+	done
+}
+
+start_or_die() { warden_start "$@" || { echo "not ok - wardend starts"; exit 1; }; }
+
+rdma_mode shared
+for kind in hcasim rxe; do
+	rdma_works "$kind" && pod_create "owner-$kind" --vf next --rdma "$kind"
+done
+start_or_die "$enforce"
+for kind in hcasim rxe; do
+	rdma_works "$kind" && claim "owner-$kind"
+done
+each_kind right wrong wrong_extended wrong_alternate wrong_padded unmapped write_abi in_the_list
+make_hosts_pods
+run_case 'ib_write_bw with the right class runs' t_bw_right
+run_case 'ib_write_bw with a wrong class is refused' t_bw_wrong
+warden_stop
+forget_events
+start_or_die '"mode":"audit","qos":{"profile":"spiderpool","on_violation":"deny"}'
+each_kind observe
+run_case 'ib_write_bw with a wrong class is observed in audit mode' t_bw_observed
+warden_stop
+forget_events
+start_or_die '"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"kill"}'
+each_kind kill
+warden_unload
+suite_end

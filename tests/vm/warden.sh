@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# For scripts in the guest, after lib.sh: one wardend with its own folders, and questions to it.
+#
+#   warden_start JSON [ARG…]   warden_stop   warden_kill   warden_unload   ctl COMMAND…   claim POD
+#   event KEY=VALUE…   no_event PIECE…   forget_events
+# shellcheck disable=SC2154 # lab_state is lib.sh's
+
+warden_dir=$lab_state/warden
+warden_socket=$warden_dir/run/warden.sock
+warden_events=$warden_dir/events
+warden_log=$warden_dir/log
+warden_pins=/sys/fs/bpf/rdma-warden
+mkdir -p "$warden_dir"
+
+# The configuration's keys without the braces, and further arguments of wardend.
+warden_start() {
+	local keys=$1
+	shift
+	printf '{%s%s"run_dir":"%s/run","state_dir":"%s/state"}\n' "$keys" "${keys:+,}" "$warden_dir" "$warden_dir" >"$warden_dir/config"
+	# Not in the case's subshell: it outlives the case that starts it. ASan's leak check needs ptrace, which is there.
+	setsid wardend --config "$warden_dir/config" "$@" >>"$warden_events" 2>>"$warden_log" </dev/null &
+	echo $! >"$warden_dir/pid"
+	wait_until 30 warden_answers || { tail -n 20 "$warden_log"; return 1; }
+}
+
+warden_answers() { kill -0 "$(cat "$warden_dir/pid")" && ctl status; }
+
+warden_end() {
+	[ -e "$warden_dir/pid" ] || return 0
+	kill "-$1" "$(cat "$warden_dir/pid")" 2>/dev/null || true
+	wait_until 10 warden_is_gone
+	rm -f "$warden_dir/pid"
+}
+warden_is_gone() { ! kill -0 "$(cat "$warden_dir/pid")"; }
+warden_stop() { warden_end TERM; }
+warden_kill() { warden_end KILL; }
+
+warden_unload() {
+	warden_stop
+	wardend --config "$warden_dir/config" --unload
+}
+
+ctl() { wardenctl --socket "$warden_socket" "$@"; }
+
+# What a device is called in a request: by its PCI function where it has one, since names are not unique on 7.3.
+pod_device() { if [ "$(pod_get "$1" kind)" = hcasim ]; then pod_vf "$1"; else pod_rdma "$1"; fi; }
+
+# A pod owns its device, by netns and cgroup.
+claim() { ctl claim --device "$(pod_device "$1")" --netns "$1" --cgroup "$(pod_cgroup "$1")" --owner "test/$1"; }
+release() { ctl release --device "$(pod_device "$1")"; }
+
+# The last event that has all of the pieces of text, whole.
+last_event() {
+	local piece text
+	text=$(cat "$warden_events")
+	for piece in "$@"; do text=$(grep -F -- "$piece" <<<"$text") || return 1; done
+	tail -n 1 <<<"$text"
+}
+
+# KEY=VALUE…: waits for an event with them all, and prints it. A value is a string, or with KEY:=VALUE a number.
+event() {
+	local pair pieces=()
+	for pair in "$@"; do
+		case $pair in
+		*:=*) pieces+=("\"${pair%%:=*}\":${pair#*:=}") ;;
+		*) pieces+=("\"${pair%%=*}\":\"${pair#*=}\"") ;;
+		esac
+	done
+	wait_until 5 last_event "${pieces[@]}"
+	last_event "${pieces[@]}"
+}
+
+forget_events() { : >"$warden_events"; }
+
+# A request to wardend empties the ring first, so that what had to come has come.
+no_event() {
+	ctl events >/dev/null
+	expect_fail "no event with $*" last_event "$@"
+}
+
+# CMD… is refused with EPERM, as the raw verbs client says by its exit status.
+refused() {
+	local status=0
+	"$@" || status=$?
+	[ "$status" = 3 ] || { printf 'status %s, expected EPERM, of: %s\n' "$status" "$*"; return 1; }
+}
