@@ -114,7 +114,7 @@ static int get_port_immutable(struct ib_device *ib, u32 port, struct ib_port_imm
 {
 	immutable->gid_tbl_len = HCASIM_GID_TABLE_LEN;
 	immutable->pkey_tbl_len = 1;
-	immutable->core_cap_flags = RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP;
+	immutable->core_cap_flags = RDMA_CORE_PORT_IBA_ROCE | RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP;
 	immutable->max_mad_size = IB_MGMT_MAD_SIZE;
 	return 0;
 }
