@@ -53,6 +53,8 @@ release_holder() {
 	wait "$holder"
 }
 
+umad_node() { printf '/dev/infiniband/%s\n' "$(basename "/sys/bus/pci/devices/$1/infiniband_mad/"umad*)"; }
+
 registers() {
 	local vf name netdev
 	vf=$(first_vf)
@@ -62,7 +64,7 @@ registers() {
 	expect_match '^hcasim[0-9]+$' "$name"
 	expect_match "link $name/1 state ACTIVE .* netdev $netdev" "$(rdma link show "$name/1")"
 	expect "a uverbs node" test -c "/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")"
-	expect "a umad node" test -c "/dev/infiniband/$(basename "/sys/bus/pci/devices/$vf/infiniband_mad/"umad*)"
+	expect "a umad node" test -c "$(umad_node "$vf")"
 	guid_is_of_mac "$(cat "/sys/class/infiniband/$name/node_guid")" "$(cat "/sys/class/net/$netdev/address")"
 }
 
@@ -165,6 +167,8 @@ pod_owns() {
 	exits "$refused" uverbs open "$node"
 	exits "$refused" pod_exec b uverbs open "$node"
 	exits "$refused" uverbs context "$node"
+	exits "$refused" uverbs open "$(umad_node "$(pod_vf a)")"
+	pod_exec a uverbs open "$(umad_node "$(pod_vf a)")"
 	expect_match 'np_cnp_sent' "$(pod_exec a rdma statistic show)"
 	pod_delete a
 	marks 104 pod_exec b uverbs modify "$(pod_uverbs b)"
@@ -257,6 +261,33 @@ many_times() {
 	done
 }
 
+# Both orders of "the device is added" and "its netdev ends" happen here; either is right, as long as nothing is left.
+add_races_unbind() {
+	local vf netdev
+	vf=$(first_vf)
+	for _ in {1..20}; do
+		netdev=$(vf_netdev "$vf")
+		echo "$vf $netdev" >"$control/add" 2>/dev/null &
+		echo "$vf" >/sys/bus/pci/drivers/igbvf/unbind
+		wait $! || true
+		wait_until 10 test ! -e "$control/$vf"
+		expect "no RDMA device" test -z "$(vf_rdma "$vf")"
+		echo "$vf" >/sys/bus/pci/drivers/igbvf/bind
+		wait_until 10 has_netdev "$vf"
+	done
+}
+
+configfs_knows() {
+	local name dir
+	modprobe -q rdma_cm
+	name=$(vf_hcasim "$(first_vf)")
+	dir=/sys/kernel/config/rdma_cm/$name
+	mkdir "$dir"
+	echo 104 >"$dir/ports/1/default_roce_tos"
+	expect_match '^104$' "$(cat "$dir/ports/1/default_roce_tos")"
+	rmdir "$dir"
+}
+
 unloads() {
 	local vf name
 	rdma_mode exclusive
@@ -291,7 +322,7 @@ each() {
 }
 
 for case in registers says_no every_vf gids_follow counters client_on_hcasim client_on_rxe shared_mode pod_owns descriptors_travel \
-	move_under_holder netns_ends netdev_ends vfs_end many_times unloads unloads_under_holder; do
+	move_under_holder netns_ends netdev_ends vfs_end many_times add_races_unbind configfs_knows unloads unloads_under_holder; do
 	eval "run_$case() { each $case; }"
 	run_case "$case" "run_$case"
 done
