@@ -51,9 +51,10 @@ enum { MTU_1024 = 3, PORT = 1, CQ_DEPTH = 16, GIDS_MAX = 256, HOP_LIMIT = 64 };
 #define ATTRS_MAX 254 /* the kernel takes a header of one page at most */
 #define NO_METHOD 0xfff
 #define UNKNOWN_ATTR 0x0800
-#define RDMA_EXIT_EPERM 3
-#define RDMA_EXIT_EACCES 4
-#define EXIT_USAGE 2
+#define STATUS_USAGE 2
+#define STATUS_EPERM 3
+#define STATUS_EACCES 4
+#define PAGEMAP_PRESENT (1ULL << 63)
 #define CONNECT_TRIES 100
 #define CONNECT_PAUSE_US 50000
 
@@ -120,6 +121,17 @@ static void unmap(struct mapping *m)
 
 /* ---- the two ABIs ---- */
 
+static bool is_present(const void *addr)
+{
+	__cleanup(close_fd) int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	off_t offset = (off_t)((uintptr_t)addr / (uintptr_t)getpagesize() * sizeof(uint64_t));
+	uint64_t entry = PAGEMAP_PRESENT;
+
+	if (pread(fd, &entry, sizeof(entry), offset) != sizeof(entry))
+		return true;
+	return entry & PAGEMAP_PRESENT;
+}
+
 /*
  * A copy of data in a file mapping that nobody has touched yet: no page table entry, so a read that may not fault
  * fails, while the kernel's copy_from_user() brings the page in.
@@ -135,7 +147,8 @@ static int map_untouched(struct mapping *m, const void *data, size_t len)
 	if (addr == MAP_FAILED)
 		return -errno;
 	*m = (struct mapping){ addr, len };
-	return 0;
+	/* A test with a page that is there would prove nothing. */
+	return is_present(addr) ? -EADDRINUSE : 0;
 }
 
 static void set_attr(struct ib_uverbs_attr *attr, uint16_t id, uint16_t len, uint64_t data)
@@ -322,7 +335,10 @@ static int open_device(struct client *c, const char *device)
 	return c->fd < 0 ? -errno : 0;
 }
 
-/* The header must name the driver. The wrong one is EINVAL; the right one gets as far as the method that does not exist. */
+/*
+ * The header must name the driver by a number that only netlink tells. A wrong one is EINVAL; the right one gets as far
+ * as the method that does not exist.
+ */
 static int find_driver_id(struct client *c)
 {
 	int err;
@@ -859,7 +875,7 @@ static _Noreturn void bad_usage(const char *what)
 {
 	fprintf(stderr, "uverbs: bad %s\n", what);
 	usage(stderr);
-	exit(EXIT_USAGE);
+	exit(STATUS_USAGE);
 }
 
 static uint32_t number(const char *option, const char *text, uint32_t max)
@@ -941,8 +957,8 @@ static int exit_status(int err)
 {
 	switch (err) {
 	case 0: return EXIT_SUCCESS;
-	case -EPERM: return RDMA_EXIT_EPERM;
-	case -EACCES: return RDMA_EXIT_EACCES;
+	case -EPERM: return STATUS_EPERM;
+	case -EACCES: return STATUS_EACCES;
 	default: return EXIT_FAILURE;
 	}
 }

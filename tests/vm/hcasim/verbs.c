@@ -114,7 +114,7 @@ static int get_port_immutable(struct ib_device *ib, u32 port, struct ib_port_imm
 {
 	immutable->gid_tbl_len = HCASIM_GID_TABLE_LEN;
 	immutable->pkey_tbl_len = 1;
-	immutable->core_cap_flags = RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP;
+	immutable->core_cap_flags = RDMA_CORE_PORT_IBA_ROCE | RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP;
 	immutable->max_mad_size = IB_MGMT_MAD_SIZE;
 	return 0;
 }
@@ -339,8 +339,8 @@ static struct ib_mr *get_dma_mr(struct ib_pd *pd, int access)
 	return new_mr(U64_MAX);
 }
 
-/* No page is pinned: only the accounting of memory regions is simulated. 6.18 added DMA hints. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+/* No page is pinned: only the accounting of memory regions is simulated. 6.17 added DMA hints. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
 static struct ib_mr *reg_user_mr(struct ib_pd *pd, u64 start, u64 length, u64 virt_addr, int access,
 				 struct ib_dmah *dmah, struct ib_udata *udata)
 #else

@@ -1,0 +1,330 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The test module hcasim and the test client uverbs themselves: what other suites take for granted of them.
+set -euo pipefail
+
+# shellcheck source=../lib.sh
+. "$LAB_REPO/tests/vm/lib.sh"
+
+control=/sys/kernel/debug/hcasim
+refused=3 # exit status of uverbs for EPERM
+
+exits() {
+	local wanted=$1 status=0
+	shift
+	"$@" || status=$?
+	[ "$status" = "$wanted" ] || { printf 'expected exit status %s, got %s of: %s\n' "$wanted" "$status" "$*"; return 1; }
+}
+
+load() { [ -e "$control" ] || insmod "$LAB_MODULES/hcasim.ko"; }
+
+unload() { [ ! -e "$control" ] || rmmod hcasim; }
+
+first_vf() { vf_list | head -n 1; }
+
+# The modify went through and a query gives back the traffic class.
+marks() {
+	local tclass=$1
+	shift
+	expect_match "state 2 tclass $tclass " "$("$@" --tclass "$tclass")"
+}
+
+write_fails() { expect_match "$2" "$( (echo "$3" >"$1") 2>&1 || true)"; }
+
+remove_all() {
+	local vf
+	for vf in $(vf_list); do
+		[ -z "$(vf_rdma "$vf")" ] || echo "$vf" >"$control/remove"
+	done
+}
+
+# A process with an open context and objects, until it is released.
+start_holder() {
+	rm -f /run/holder
+	mkfifo /run/holder
+	uverbs hold "$1" --qps 4 --mrs 2 </run/holder >/run/held &
+	holder=$!
+	exec 7>/run/holder
+	wait_until 10 grep -qx ready /run/held
+}
+
+release_holder() {
+	exec 7>&-
+	wait "$holder"
+}
+
+umad_node() { printf '/dev/infiniband/%s\n' "$(basename "/sys/bus/pci/devices/$1/infiniband_mad/"umad*)"; }
+
+registers() {
+	local vf name netdev
+	vf=$(first_vf)
+	vf_address "$vf"
+	name=$(vf_hcasim "$vf")
+	netdev=$(vf_netdev "$vf")
+	expect_match '^hcasim[0-9]+$' "$name"
+	expect_match "link $name/1 state ACTIVE .* netdev $netdev" "$(rdma link show "$name/1")"
+	expect "a uverbs node" test -c "/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")"
+	expect "a umad node" test -c "$(umad_node "$vf")"
+	guid_is_of_mac "$(cat "/sys/class/infiniband/$name/node_guid")" "$(cat "/sys/class/net/$netdev/address")"
+}
+
+guid_is_of_mac() {
+	local guid=${1//:/} mac=${2//:/}
+	expect_match "${mac:2:4}fffe${mac:6}$" "$guid"
+}
+
+says_no() {
+	local vf
+	vf=$(first_vf)
+	vf_hcasim "$vf"
+	write_fails "$control/add" 'File exists' "$vf $(vf_netdev "$vf")"
+	write_fails "$control/add" 'No such device' "$vf nosuch0"
+	write_fails "$control/add" 'No such device' "0000:ff:1f.7 lo"
+	write_fails "$control/add" 'Invalid argument' "$vf"
+	write_fails "$control/remove" 'No such device' "$(vf_list | tail -n 1)"
+}
+
+every_vf() {
+	local vf
+	for vf in $(vf_list); do vf_hcasim "$vf"; done
+	expect_match "^$(vf_list | wc -l)$" "$(rdma link | grep -c '^link hcasim')"
+	remove_all
+	expect_match '^0$' "$(rdma link | grep -c '^link hcasim' || true)"
+}
+
+gids_follow() {
+	local vf name netdev
+	vf=$(first_vf)
+	vf_address "$vf"
+	name=$(vf_hcasim "$vf")
+	netdev=$(vf_netdev "$vf")
+	rdma_wait_gid '' "$name" "$(vf_ip "$vf")"
+	ip address add 192.0.2.1/24 dev "$netdev"
+	rdma_wait_gid '' "$name" 192.0.2.1
+	ip address del 192.0.2.1/24 dev "$netdev"
+	expect_fail "the GID of an address that is gone" wait_until 2 rdma_has_gid '' "$name" "$(ipv4_gid 192.0.2.1)"
+}
+
+counters() {
+	local vf name
+	vf=$(first_vf)
+	name=$(vf_hcasim "$vf")
+	echo 4294967297 >"$control/$vf/counters/np_cnp_sent"
+	echo 7 >"$control/$vf/counters/rx_icrc_encapsulated"
+	wait_until 2 grep -qx 4294967297 "/sys/class/infiniband/$name/ports/1/hw_counters/np_cnp_sent"
+	expect_match '"np_cnp_sent":4294967297,"rx_icrc_encapsulated":7' "$(rdma -j statistic show link "$name/1")"
+}
+
+client_on() {
+	local name=$1
+	uverbs open "$name"
+	uverbs context "$name"
+	uverbs context "$name" --via write
+	marks 104 uverbs modify "$name"
+	marks 105 uverbs modify "$name" --via write
+	marks 106 uverbs modify "$name" --extended
+	marks 107 uverbs modify "$name" --extended --via write
+	marks 108 uverbs modify "$name" --pad-attrs 8
+	marks 109 uverbs modify "$name" --pad-attrs 250
+	marks 110 uverbs modify "$name" --unmapped
+	marks 111 uverbs modify "$name" --unmapped=header
+	marks 112 uverbs modify "$name" --unmapped --via write
+	marks 113 uverbs modify "$name" --unmapped --extended --pad-attrs 3
+	uverbs ah "$name" --tclass 104
+	uverbs ah "$name" --tclass 104 --via write
+	expect_match '^ready$' "$(uverbs hold "$name" --qps 3 --mrs 4 </dev/null)"
+	# The core has no alternate paths for RoCE; the command gets as far as that.
+	expect_match '^failed modify-rtr EINVAL$' "$(uverbs modify "$name" --alt-tclass 1 || true)"
+}
+
+client_on_hcasim() {
+	local vf name
+	vf=$(first_vf)
+	vf_address "$vf"
+	name=$(vf_hcasim "$vf")
+	rdma_wait_gid '' "$name" "$(vf_ip "$vf")"
+	client_on "$name"
+	# rxe does not keep the service level, so this is not for both.
+	expect_match 'sl 5 ' "$(uverbs modify "$name" --sl 5)"
+	echo "$vf" >"$control/remove"
+}
+
+client_on_rxe() {
+	local name
+	name=$(vf_rxe "$(vf_list | tail -n 1)")
+	client_on "$name"
+	rdma link delete "$name"
+}
+
+pod_owns() {
+	local node
+	rdma_mode exclusive
+	pod_create a --vf next --rdma hcasim
+	pod_create b --vf next --rdma hcasim
+	node=$(pod_uverbs a)
+	expect_match '^$' "$(ls /sys/class/infiniband)"
+	marks 104 pod_exec a uverbs modify "$node"
+	exits "$refused" uverbs open "$node"
+	exits "$refused" pod_exec b uverbs open "$node"
+	exits "$refused" uverbs context "$node"
+	exits "$refused" uverbs open "$(umad_node "$(pod_vf a)")"
+	pod_exec a uverbs open "$(umad_node "$(pod_vf a)")"
+	expect_match 'np_cnp_sent' "$(pod_exec a rdma statistic show)"
+	pod_delete a
+	marks 104 pod_exec b uverbs modify "$(pod_uverbs b)"
+}
+
+# What a bare kernel lets through in exclusive mode: the descriptor is looked at when it is opened, and never again.
+descriptors_travel() {
+	local node receiver socket=/run/pass.sock
+	rdma_mode exclusive
+	pod_create a --vf next --rdma hcasim
+	node=$(pod_uverbs a)
+	expect_match 'after setns' "$(pod_exec a uverbs reuse "$node" --netns /proc/1/ns/net)"
+	uverbs receive "$socket" >/run/received &
+	receiver=$!
+	pod_exec a uverbs pass "$node" "$socket"
+	wait "$receiver"
+	expect_match 'received descriptor' "$(cat /run/received)"
+}
+
+# A move ends the contexts that are open, and whoever holds one keeps nothing but a dead descriptor.
+move_under_holder() {
+	local vf name
+	rdma_mode exclusive
+	pod_create a
+	vf=$(first_vf)
+	name=$(vf_hcasim "$vf")
+	start_holder "$name"
+	expect_match '"qp":[1-9]' "$(rdma -j resource show "$name")"
+	rdma dev set "$name" netns a
+	expect_match '^$' "$(ls /sys/class/infiniband)"
+	release_holder
+	ip netns delete a
+	wait_until 10 test -e "/sys/class/infiniband/$name"
+}
+
+has_netdev() { [ -n "$(vf_netdev "$1")" ]; }
+
+netns_ends() {
+	local vf name
+	rdma_mode exclusive
+	pod_create a --vf next --rdma hcasim
+	vf=$(pod_vf a)
+	name=$(pod_rdma a)
+	expect_match "^$" "$(vf_netdev "$vf")"
+	ip netns delete a
+	wait_until 10 test -e "/sys/class/infiniband/$name"
+	wait_until 10 has_netdev "$vf"
+	ip link set "$(vf_netdev "$vf")" up
+	uverbs context "$name"
+	# The pod is gone by halves; what is left is for pod_delete.
+	ip link set "$(vf_netdev "$vf")" down
+	ip link set "$(vf_netdev "$vf")" name "$(pod_get a netdev)"
+	echo "$vf" >"$control/remove"
+}
+
+# The driver is taken off the VF, as when a VF goes: the RDMA device must go before the PCI function.
+netdev_ends() {
+	local vf
+	vf=$(first_vf)
+	vf_hcasim "$vf"
+	echo "$vf" >/sys/bus/pci/drivers/igbvf/unbind
+	wait_until 10 test ! -e "/sys/bus/pci/devices/$vf/infiniband"
+	expect "no counters left" test ! -e "$control/$vf"
+	echo "$vf" >/sys/bus/pci/drivers/igbvf/bind
+	wait_until 10 test -d "/sys/bus/pci/devices/$vf/net"
+	vf_hcasim "$vf"
+	echo "$vf" >"$control/remove"
+}
+
+vfs_end() {
+	local pf=${LAB_PFS##* } vf count
+	count=$(cat "/sys/bus/pci/devices/$pf/sriov_numvfs")
+	vf=$(basename "$(readlink "/sys/bus/pci/devices/$pf/virtfn0")")
+	vf_hcasim "$vf"
+	echo 0 >"/sys/bus/pci/devices/$pf/sriov_numvfs"
+	expect_match '^0$' "$(rdma link | grep -c '^link hcasim' || true)"
+	echo "$count" >"/sys/bus/pci/devices/$pf/sriov_numvfs"
+	wait_until 10 test -d "/sys/bus/pci/devices/$vf/net"
+	vf_hcasim "$vf"
+	echo "$vf" >"$control/remove"
+}
+
+many_times() {
+	local vf netdev
+	vf=$(first_vf)
+	netdev=$(vf_netdev "$vf")
+	for _ in {1..50}; do
+		echo "$vf $netdev" >"$control/add"
+		echo "$vf" >"$control/remove"
+	done
+}
+
+# Both orders of "the device is added" and "its netdev ends" happen here; either is right, as long as nothing is left.
+add_races_unbind() {
+	local vf netdev
+	vf=$(first_vf)
+	for _ in {1..20}; do
+		netdev=$(vf_netdev "$vf")
+		echo "$vf $netdev" >"$control/add" 2>/dev/null &
+		echo "$vf" >/sys/bus/pci/drivers/igbvf/unbind
+		wait $! || true
+		wait_until 10 test ! -e "$control/$vf"
+		expect "no RDMA device" test -z "$(vf_rdma "$vf")"
+		echo "$vf" >/sys/bus/pci/drivers/igbvf/bind
+		wait_until 10 has_netdev "$vf"
+	done
+}
+
+configfs_knows() {
+	local name dir
+	modprobe -q rdma_cm
+	name=$(vf_hcasim "$(first_vf)")
+	dir=/sys/kernel/config/rdma_cm/$name
+	mkdir "$dir"
+	echo 104 >"$dir/ports/1/default_roce_tos"
+	expect_match '^104$' "$(cat "$dir/ports/1/default_roce_tos")"
+	rmdir "$dir"
+}
+
+unloads() {
+	local vf name
+	rdma_mode exclusive
+	for vf in $(vf_list); do vf_hcasim "$vf"; done
+	pod_create a
+	name=$(vf_rdma "$(first_vf)")
+	rdma dev set "$name" netns a
+	rmmod hcasim
+	expect_match '^0$' "$(rdma link | grep -c '^link hcasim' || true)"
+	expect "the control folder is gone" test ! -e "$control"
+}
+
+# As with mlx5: a driver that can disassociate contexts is not kept by those that are open.
+unloads_under_holder() {
+	start_holder "$(vf_hcasim "$(first_vf)")"
+	rmmod hcasim
+	release_holder
+}
+
+shared_mode() {
+	rdma_mode shared
+	pod_create a --vf next --rdma hcasim
+	marks 104 pod_exec a uverbs modify "$(pod_uverbs a)"
+	uverbs context "$(pod_uverbs a)"
+}
+
+# Each case starts with the module loaded and no device.
+each() {
+	load
+	remove_all
+	"$1"
+}
+
+for case in registers says_no every_vf gids_follow counters client_on_hcasim client_on_rxe shared_mode pod_owns descriptors_travel \
+	move_under_holder netns_ends netdev_ends vfs_end many_times add_races_unbind configfs_knows unloads unloads_under_holder; do
+	eval "run_$case() { each $case; }"
+	run_case "$case" "run_$case"
+done
+run_case "unload" unload
+suite_end
