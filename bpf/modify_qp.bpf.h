@@ -59,7 +59,8 @@ static __always_inline enum parsed parse_modify_qp(__u64 arg, struct ib_uverbs_m
 			number = attr.data;
 		}
 	}
-	if ((number & IB_USER_VERBS_CMD_COMMAND_MASK) != IB_USER_VERBS_CMD_MODIFY_QP)
+	if (number != IB_USER_VERBS_CMD_MODIFY_QP &&
+	    number != (IB_USER_VERBS_CMD_FLAG_EXTENDED | IB_USER_VERBS_EX_CMD_MODIFY_QP))
 		return NOT_MODIFY_QP;
 	/* A shorter buffer would be refused by the kernel too; one of up to 8 bytes would be inline data. */
 	if (buffer_len < sizeof(*cmd) || read_user(cmd, sizeof(*cmd), buffer, sleepable))
