@@ -62,7 +62,7 @@ static __always_inline void major_seen(__u32 major)
 SEC("fentry/cdev_device_add")
 int BPF_PROG(cdev_added, struct cdev *cdev, struct device *dev)
 {
-	struct warden_cdev c = {.kind = cdev_kind(dev), .ib_index = WARDEN_NO_INDEX};
+	struct warden_cdev c = { .kind = cdev_kind(dev), .ib_index = WARDEN_NO_INDEX };
 	__u32 devt = BPF_CORE_READ(dev, devt);
 
 	if (!c.kind)

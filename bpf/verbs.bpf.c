@@ -3,8 +3,9 @@
  * Inventory of RDMA objects, and the audit of what the kernel was really asked for.
  *
  * hook                                what it does
- * rdma_restrack_add (fexit)           counts protection domains, CQs, QPs, MRs and contexts up
- * rdma_restrack_del (fentry)          and down again
+ * rdma_restrack_add (fexit)           counts protection domains, CQs, QPs, MRs and contexts of processes up
+ * rdma_restrack_del (fentry)          and down again: contexts and MRs on every kernel, all kinds on 6.1
+ * rdma_restrack_commit_del (fentry)   the rest, on kernels whose removal of an object has two steps
  * ib_modify_qp_with_udata (fentry)    compares the kernel's own copy of the address vector with the profile:
  *                                     no race on the user's buffer and no other road into the verbs goes past
  *
@@ -47,7 +48,8 @@ static __always_inline void count_object(struct rdma_restrack_entry *res, int by
 	struct ib_device *ib;
 	__u32 index;
 
-	if (!BPF_CORE_READ(res, valid) || type >= OBJECT_COUNT)
+	/* Not what the kernel made for itself (the QP1 of a port and what belongs to it). */
+	if (!BPF_CORE_READ(res, valid) || !BPF_CORE_READ(res, user) || type >= OBJECT_COUNT)
 		return;
 	ib = res_device(res, type);
 	if (!ib)
@@ -67,6 +69,13 @@ int BPF_PROG(object_added, struct rdma_restrack_entry *res)
 
 SEC("fentry/rdma_restrack_del")
 int BPF_PROG(object_deleted, struct rdma_restrack_entry *res)
+{
+	count_object(res, -1);
+	return 0;
+}
+
+SEC("fentry/rdma_restrack_commit_del")
+int BPF_PROG(object_committed, struct rdma_restrack_entry *res)
 {
 	count_object(res, -1);
 	return 0;

@@ -144,7 +144,7 @@ static void attach_rdma(struct daemon *d)
 
 static void retry_arm(struct daemon *d, bool on)
 {
-	struct itimerspec every = {.it_interval.tv_nsec = on ? 250000000 : 0, .it_value.tv_nsec = on ? 250000000 : 0};
+	struct itimerspec every = { .it_interval.tv_nsec = on ? 250000000 : 0, .it_value.tv_nsec = on ? 250000000 : 0 };
 
 	timerfd_settime(d->retry_source.fd, 0, &every, NULL);
 }
@@ -191,7 +191,7 @@ static int add_source(struct daemon *d, struct source *source, int fd, void (*re
 
 static int uevent_socket(void)
 {
-	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = 1 /* the kernel's, not udev's */};
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = 1 /* the kernel's, not udev's */ };
 	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
@@ -253,7 +253,7 @@ static int set_exclusive(struct daemon *d, struct err *err)
 
 static int open_parts(struct daemon *d, const struct arguments *args, struct err *err)
 {
-	struct loader_options options = {.bpffs = d->config.bpffs, .guard = args->guard};
+	struct loader_options options = { .bpffs = d->config.bpffs, .guard = args->guard };
 	int r = check_namespaces(err);
 
 	if (!r)
@@ -271,12 +271,12 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 	if (r)
 		return r;
 	attach_rdma(d);
-	d->services = (struct services){.config = &d->config,
-					.loader = d->loader,
-					.track = d->track,
-					.events = d->events,
-					.drain = drain,
-					.ctx = d};
+	d->services = (struct services){ .config = &d->config,
+					 .loader = d->loader,
+					 .track = d->track,
+					 .events = d->events,
+					 .drain = drain,
+					 .ctx = d };
 	return 0;
 }
 
@@ -297,7 +297,8 @@ static int serve(struct daemon *d, struct err *err)
 {
 	char socket_path[PATH_MAX];
 	struct server_options options = {
-		.path = socket_path, .kinds = request_kinds, .ctx = &d->services, .events = d->events};
+		.path = socket_path, .kinds = request_kinds, .ctx = &d->services, .events = d->events
+	};
 	int r = make_dirs(d->config.run_dir);
 
 	if (r)
@@ -378,7 +379,9 @@ static void usage(FILE *to)
 
 static int parse_guard(const char *text, enum guard_mechanism *guard)
 {
-	static const char *const names[] = {[GUARD_AUTO] = "auto", [GUARD_LSM] = "lsm", [GUARD_FMOD_RET] = "fmod_ret"};
+	static const char *const names[] = {
+		[GUARD_AUTO] = "auto", [GUARD_LSM] = "lsm", [GUARD_FMOD_RET] = "fmod_ret"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (strcmp(names[i], text))
@@ -393,13 +396,13 @@ static int parse_guard(const char *text, enum guard_mechanism *guard)
 static int parse_arguments(int argc, char **argv, struct arguments *args)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"guard", required_argument, NULL, 'g'},
-		{"check", no_argument, NULL, 'k'},
-		{"unload", no_argument, NULL, 'u'},
-		{"debug", no_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{ "config", required_argument, NULL, 'c' },
+		{ "guard", required_argument, NULL, 'g' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "unload", no_argument, NULL, 'u' },
+		{ "debug", no_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -425,7 +428,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *args)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = {.signal_source.fd = -1, .uevent_source.fd = -1, .retry_source.fd = -1};
+	struct daemon d = { .signal_source.fd = -1, .uevent_source.fd = -1, .retry_source.fd = -1 };
 	struct arguments args = {};
 	struct err err = {};
 	int r = parse_arguments(argc, argv, &args);

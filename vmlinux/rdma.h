@@ -43,6 +43,7 @@ enum rdma_restrack_type {
 struct rdma_restrack_entry {
 	bool valid;
 	enum rdma_restrack_type type;
+	bool user;
 };
 
 struct ib_pd {

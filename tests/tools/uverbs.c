@@ -287,11 +287,15 @@ static int invoke(struct client *c, const char *step, const struct command *cmd)
 	c->step = step;
 	if (!c->opt.by_write)
 		return invoke_ioctl(c, cmd);
-	return cmd->number & IB_USER_VERBS_CMD_FLAG_EXTENDED ? invoke_extended_write(c, cmd) : invoke_plain_write(c, cmd);
+	return cmd->number & IB_USER_VERBS_CMD_FLAG_EXTENDED ? invoke_extended_write(c, cmd)
+							     : invoke_plain_write(c, cmd);
 }
 
-#define COMMAND(num, request, answer) \
-	{ .number = (num), .in = &(request), .in_len = sizeof(request), .out = &(answer), .out_len = sizeof(answer) }
+#define COMMAND(num, request, answer)                                                           \
+	{                                                                                       \
+		.number = (num), .in = &(request), .in_len = sizeof(request), .out = &(answer), \
+		.out_len = sizeof(answer)                                                       \
+	}
 
 /* ---- set-up ---- */
 
@@ -552,7 +556,8 @@ static struct ib_uverbs_modify_qp rtr_request(const struct options *opt, const s
 	struct ib_uverbs_modify_qp request = {
 		.dest = path_to(opt, opt->tclass),
 		.qp_handle = qp->handle,
-		.attr_mask = QP_STATE | QP_AV | QP_PATH_MTU | QP_RQ_PSN | QP_MIN_RNR_TIMER | QP_MAX_DEST_RD_ATOMIC | QP_DEST_QPN,
+		.attr_mask = QP_STATE | QP_AV | QP_PATH_MTU | QP_RQ_PSN | QP_MIN_RNR_TIMER | QP_MAX_DEST_RD_ATOMIC |
+			     QP_DEST_QPN,
 		.dest_qp_num = qp->number,
 		.qp_state = QPS_RTR,
 		.path_mtu = MTU_1024,
@@ -573,7 +578,9 @@ static int modify_to_rtr(struct client *c, const struct qp *qp)
 	const struct options *opt = &c->opt;
 	struct ib_uverbs_ex_modify_qp request = { .base = rtr_request(opt, qp) };
 	struct ib_uverbs_ex_modify_qp_resp answer;
-	struct command plain = { .number = IB_USER_VERBS_CMD_MODIFY_QP, .in = &request.base, .in_len = sizeof(request.base) };
+	struct command plain = { .number = IB_USER_VERBS_CMD_MODIFY_QP,
+				 .in = &request.base,
+				 .in_len = sizeof(request.base) };
 	struct command extended =
 		COMMAND(IB_USER_VERBS_CMD_FLAG_EXTENDED | IB_USER_VERBS_EX_CMD_MODIFY_QP, request, answer);
 	struct command cmd = opt->extended ? extended : plain;
@@ -629,8 +636,8 @@ static int run_modify(struct client *c, char **args)
 	if (!err)
 		err = query_qp(c, &qp, &state);
 	if (!err)
-		printf("qpn %u state %u tclass %u sl %u sgid_index %u\n", qp.number, state.qp_state, state.dest.traffic_class,
-		       state.dest.sl, c->opt.sgid_index);
+		printf("qpn %u state %u tclass %u sl %u sgid_index %u\n", qp.number, state.qp_state,
+		       state.dest.traffic_class, state.dest.sl, c->opt.sgid_index);
 	return err;
 }
 
@@ -753,10 +760,13 @@ static int send_fd(int sock, int fd)
 	union {
 		struct cmsghdr head;
 		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	} control = { .head = {
+			      .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
 	char byte = 0;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 
 	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
 	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
@@ -771,7 +781,9 @@ static int receive_fd(int sock)
 	} control;
 	char byte;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 	struct cmsghdr *head;
 	int fd;
 
@@ -866,7 +878,8 @@ static void usage(FILE *to)
 	fprintf(to, "DEV: a path, uverbsN or the name of an RDMA device\n"
 		    "with any: --via ioctl|write\n"
 		    "with modify and ah: --sgid-index N (default: a RoCEv2 one)\n"
-		    "with modify: --pad-attrs N (unknown attributes first), --unmapped[=input|header] (the last command, or the\n"
+		    "with modify: --pad-attrs N (unknown attributes first), --unmapped[=input|header] (the last "
+		    "command, or the\n"
 		    "  ioctl's header, lies in a page that is not mapped in yet)\n"
 		    "exit status: 1 failed, 2 usage, 3 EPERM, 4 EACCES\n");
 }
@@ -913,35 +926,70 @@ static bool choice(const char *option, const char *text, const char *no, const c
 }
 
 static const struct option long_options[] = {
-	{ "tclass", required_argument, NULL, 't' },   { "sl", required_argument, NULL, 's' },
-	{ "alt-tclass", required_argument, NULL, 'a' }, { "extended", no_argument, NULL, 'e' },
-	{ "via", required_argument, NULL, 'v' },      { "dgid", required_argument, NULL, 'd' },
-	{ "sgid-index", required_argument, NULL, 'i' }, { "pad-attrs", required_argument, NULL, 'p' },
-	{ "unmapped", optional_argument, NULL, 'u' }, { "qps", required_argument, NULL, 'q' },
-	{ "mrs", required_argument, NULL, 'm' },      { "netns", required_argument, NULL, 'n' },
-	{ "help", no_argument, NULL, 'h' },           { 0 },
+	{ "tclass", required_argument, NULL, 't' },
+	{ "sl", required_argument, NULL, 's' },
+	{ "alt-tclass", required_argument, NULL, 'a' },
+	{ "extended", no_argument, NULL, 'e' },
+	{ "via", required_argument, NULL, 'v' },
+	{ "dgid", required_argument, NULL, 'd' },
+	{ "sgid-index", required_argument, NULL, 'i' },
+	{ "pad-attrs", required_argument, NULL, 'p' },
+	{ "unmapped", optional_argument, NULL, 'u' },
+	{ "qps", required_argument, NULL, 'q' },
+	{ "mrs", required_argument, NULL, 'm' },
+	{ "netns", required_argument, NULL, 'n' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
 };
 
 static void set_option(struct options *opt, int key, const char *value)
 {
 	switch (key) {
-	case 't': opt->tclass = number("--tclass", value, UINT8_MAX); break;
-	case 's': opt->sl = number("--sl", value, UINT8_MAX); break;
-	case 'a': opt->alt_tclass = number("--alt-tclass", value, UINT8_MAX); opt->alt_path = true; break;
-	case 'e': opt->extended = true; break;
-	case 'v': opt->by_write = choice("--via", value, "ioctl", "write"); break;
-	case 'd': set_dgid(opt, value); break;
-	case 'i': opt->sgid_index = number("--sgid-index", value, UINT8_MAX); opt->sgid_given = true; break;
-	/* Four real attributes follow. */
-	case 'p': opt->pad_attrs = number("--pad-attrs", value, ATTRS_MAX - 4); break;
-	case 'u':
-		opt->unmapped = value && choice("--unmapped", value, "input", "header") ? UNMAPPED_HEADER : UNMAPPED_INPUT;
+	case 't':
+		opt->tclass = number("--tclass", value, UINT8_MAX);
 		break;
-	case 'q': opt->qps = number("--qps", value, UINT16_MAX); break;
-	case 'm': opt->mrs = number("--mrs", value, UINT16_MAX); break;
-	case 'n': opt->netns = value; break;
-	case 'h': usage(stdout); exit(0);
-	default: bad_usage("option");
+	case 's':
+		opt->sl = number("--sl", value, UINT8_MAX);
+		break;
+	case 'a':
+		opt->alt_tclass = number("--alt-tclass", value, UINT8_MAX);
+		opt->alt_path = true;
+		break;
+	case 'e':
+		opt->extended = true;
+		break;
+	case 'v':
+		opt->by_write = choice("--via", value, "ioctl", "write");
+		break;
+	case 'd':
+		set_dgid(opt, value);
+		break;
+	case 'i':
+		opt->sgid_index = number("--sgid-index", value, UINT8_MAX);
+		opt->sgid_given = true;
+		break;
+	/* Four real attributes follow. */
+	case 'p':
+		opt->pad_attrs = number("--pad-attrs", value, ATTRS_MAX - 4);
+		break;
+	case 'u':
+		opt->unmapped = value && choice("--unmapped", value, "input", "header") ? UNMAPPED_HEADER
+											: UNMAPPED_INPUT;
+		break;
+	case 'q':
+		opt->qps = number("--qps", value, UINT16_MAX);
+		break;
+	case 'm':
+		opt->mrs = number("--mrs", value, UINT16_MAX);
+		break;
+	case 'n':
+		opt->netns = value;
+		break;
+	case 'h':
+		usage(stdout);
+		exit(0);
+	default:
+		bad_usage("option");
 	}
 }
 
@@ -956,10 +1004,14 @@ static const struct subcommand *find_subcommand(const char *name)
 static int exit_status(int err)
 {
 	switch (err) {
-	case 0: return EXIT_SUCCESS;
-	case -EPERM: return STATUS_EPERM;
-	case -EACCES: return STATUS_EACCES;
-	default: return EXIT_FAILURE;
+	case 0:
+		return EXIT_SUCCESS;
+	case -EPERM:
+		return STATUS_EPERM;
+	case -EACCES:
+		return STATUS_EACCES;
+	default:
+		return EXIT_FAILURE;
 	}
 }
 

@@ -233,11 +233,15 @@ pod_ip() { vf_ip "$(pod_vf "$1")"; }
 pod_ip6() { vf_ip6 "$(pod_vf "$1")"; }
 pod_rdma() { pod_get "$1" rdma; }
 
+# By the VF where the device is its child: names are not unique on 7.3.
 pod_uverbs() {
-	local name
-	name=$(grep -lx "$(pod_rdma "$1")" /sys/class/infiniband_verbs/uverbs*/ibdev | head -n 1)
-	[ -n "$name" ] || return 1
-	printf '/dev/infiniband/%s\n' "$(basename "${name%/ibdev}")"
+	local node
+	if [ "$(pod_get "$1" kind)" = hcasim ]; then
+		node=$(ls "/sys/bus/pci/devices/$(pod_vf "$1")/infiniband_verbs")
+	else
+		node=$(basename "$(dirname "$(grep -lx "$(pod_rdma "$1")" /sys/class/infiniband_verbs/uverbs*/ibdev)")")
+	fi
+	[ -e "/dev/infiniband/$node" ] && printf '/dev/infiniband/%s\n' "$node"
 }
 
 # In the pod's cgroup and netns, with the sysfs of that netns.

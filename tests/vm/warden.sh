@@ -10,6 +10,7 @@ warden_dir=$lab_state/warden
 warden_socket=$warden_dir/run/warden.sock
 warden_events=$warden_dir/events
 warden_log=$warden_dir/log
+# shellcheck disable=SC2034 # for the suites
 warden_pins=/sys/fs/bpf/rdma-warden
 mkdir -p "$warden_dir"
 
@@ -17,6 +18,7 @@ mkdir -p "$warden_dir"
 warden_start() {
 	local keys=$1
 	shift
+	warden_stop
 	printf '{%s%s"run_dir":"%s/run","state_dir":"%s/state"}\n' "$keys" "${keys:+,}" "$warden_dir" "$warden_dir" >"$warden_dir/config"
 	# Not in the case's subshell: it outlives the case that starts it. ASan's leak check needs ptrace, which is there.
 	setsid wardend --config "$warden_dir/config" "$@" >>"$warden_events" 2>>"$warden_log" </dev/null &

@@ -25,29 +25,29 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"status", "", "the daemon, its mode, programs and counters", "", "", print_status},
-	{"capabilities", "", "what this kernel gives: active, fallback or unavailable, and why", "", "",
-	 print_capability},
-	{"devices", "", "RDMA devices, their netns, owner and use", "", "", print_device},
-	{"claim", "--device D (--netns N | --pid P) [--cgroup C] --owner NS/NAME", "bind a device to an owner", "DNPCO",
-	 "DO", print_claim},
-	{"release", "--device D", "end the claim on a device", "D", "D", print_claim},
-	{"events", "[--follow] [--since T]", "what happened (T: seconds since the epoch, or 30s, 5m, 2h ago)", "FS", "",
-	 print_event},
+	{ "status", "", "the daemon, its mode, programs and counters", "", "", print_status },
+	{ "capabilities", "", "what this kernel gives: active, fallback or unavailable, and why", "", "",
+	  print_capability },
+	{ "devices", "", "RDMA devices, their netns, owner and use", "", "", print_device },
+	{ "claim", "--device D (--netns N | --pid P) [--cgroup C] --owner NS/NAME", "bind a device to an owner",
+	  "DNPCO", "DO", print_claim },
+	{ "release", "--device D", "end the claim on a device", "D", "D", print_claim },
+	{ "events", "[--follow] [--since T]", "what happened (T: seconds since the epoch, or 30s, 5m, 2h ago)", "FS",
+	  "", print_event },
 };
 
 static const struct option options[] = {
-	{"socket", required_argument, NULL, 'k'},
-	{"json", no_argument, NULL, 'j'},
-	{"help", no_argument, NULL, 'h'},
-	{"device", required_argument, NULL, 'D'},
-	{"netns", required_argument, NULL, 'N'},
-	{"pid", required_argument, NULL, 'P'},
-	{"cgroup", required_argument, NULL, 'C'},
-	{"owner", required_argument, NULL, 'O'},
-	{"follow", no_argument, NULL, 'F'},
-	{"since", required_argument, NULL, 'S'},
-	{NULL, 0, NULL, 0},
+	{ "socket", required_argument, NULL, 'k' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "device", required_argument, NULL, 'D' },
+	{ "netns", required_argument, NULL, 'N' },
+	{ "pid", required_argument, NULL, 'P' },
+	{ "cgroup", required_argument, NULL, 'C' },
+	{ "owner", required_argument, NULL, 'O' },
+	{ "follow", no_argument, NULL, 'F' },
+	{ "since", required_argument, NULL, 'S' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static void usage(FILE *to)
@@ -80,7 +80,7 @@ static double parse_since(const char *text)
 	static const struct {
 		char unit;
 		uint64_t seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 } };
 	size_t len = strlen(text);
 	uint64_t value, now = (uint64_t)time(NULL);
 	char number[24];
@@ -181,7 +181,7 @@ static int parse(int argc, char **argv, struct environment *env, cJSON *request)
 
 int main(int argc, char **argv)
 {
-	struct environment env = {.socket = DEFAULT_SOCKET};
+	struct environment env = { .socket = DEFAULT_SOCKET };
 	cJSON *request = cJSON_CreateObject();
 	struct err err;
 	int r = parse(argc, argv, &env, request);

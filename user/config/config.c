@@ -21,9 +21,10 @@ struct key {
 	int (*read)(struct reader *r, const char *name, const cJSON *value);
 };
 
-static const char *const mode_names[] = {[MODE_AUDIT] = "audit", [MODE_ENFORCE] = "enforce"};
+static const char *const mode_names[] = { [MODE_AUDIT] = "audit", [MODE_ENFORCE] = "enforce" };
 static const char *const reaction_names[] = {
-	[REACTION_OBSERVE] = "observe", [REACTION_DENY] = "deny", [REACTION_KILL] = "kill"};
+	[REACTION_OBSERVE] = "observe", [REACTION_DENY] = "deny", [REACTION_KILL] = "kill"
+};
 
 const char *config_mode_name(enum warden_mode mode)
 {
@@ -146,10 +147,10 @@ static int read_cnp_priority(struct reader *r, const char *name, const cJSON *va
 }
 
 static const struct key profile_keys[] = {
-	{"qos.profile.dscp", read_dscp},
-	{"qos.profile.priority", read_priority},
-	{"qos.profile.cnp_dscp", read_cnp_dscp},
-	{"qos.profile.cnp_priority", read_cnp_priority},
+	{ "qos.profile.dscp", read_dscp },
+	{ "qos.profile.priority", read_priority },
+	{ "qos.profile.cnp_dscp", read_cnp_dscp },
+	{ "qos.profile.cnp_priority", read_cnp_priority },
 };
 
 static int read_custom_profile(struct reader *r, const char *name, const cJSON *value)
@@ -163,7 +164,7 @@ static int read_custom_profile(struct reader *r, const char *name, const cJSON *
 		if (!cJSON_GetObjectItemCaseSensitive(value, key))
 			return fail(r->err, -EINVAL, "%s: \"%s\" lacks the key \"%s\"", r->file, name, key);
 	}
-	r->config->profile = (struct qos_profile){.name = "custom"};
+	r->config->profile = (struct qos_profile){ .name = "custom" };
 	e = read_object(r, name, value, profile_keys, ARRAY_SIZE(profile_keys));
 	if (!e && qos_profile_check(&r->config->profile, &why))
 		return fail(r->err, -EINVAL, "%s: \"%s\": %s", r->file, name, why.text);
@@ -193,8 +194,8 @@ static int read_on_violation(struct reader *r, const char *name, const cJSON *va
 }
 
 static const struct key qos_keys[] = {
-	{"qos.profile", read_profile},
-	{"qos.on_violation", read_on_violation},
+	{ "qos.profile", read_profile },
+	{ "qos.on_violation", read_on_violation },
 };
 
 static int read_qos(struct reader *r, const char *name, const cJSON *value)
@@ -257,7 +258,7 @@ static int read_set_exclusive(struct reader *r, const char *name, const cJSON *v
 
 static int read_umad(struct reader *r, const char *name, const cJSON *value)
 {
-	static const char *const choices[] = {"nobody", "host"};
+	static const char *const choices[] = { "nobody", "host" };
 	int choice = read_choice(r, name, value, choices, ARRAY_SIZE(choices));
 
 	if (choice < 0)
@@ -267,9 +268,9 @@ static int read_umad(struct reader *r, const char *name, const cJSON *value)
 }
 
 static const struct key keys[] = {
-	{"mode", read_mode},   {"run_dir", read_run_dir}, {"state_dir", read_state_dir},
-	{"bpffs", read_bpffs}, {"metrics", read_metrics}, {"set_exclusive", read_set_exclusive},
-	{"umad", read_umad},   {"qos", read_qos},
+	{ "mode", read_mode },   { "run_dir", read_run_dir }, { "state_dir", read_state_dir },
+	{ "bpffs", read_bpffs }, { "metrics", read_metrics }, { "set_exclusive", read_set_exclusive },
+	{ "umad", read_umad },   { "qos", read_qos },
 };
 
 static void json_free(cJSON **json)
@@ -280,7 +281,7 @@ static void json_free(cJSON **json)
 int config_parse(const char *text, size_t len, const char *name, struct config *config, struct err *err)
 {
 	struct config draft = *config;
-	struct reader r = {.file = name, .config = &draft, .err = err};
+	struct reader r = { .file = name, .config = &draft, .err = err };
 	_cleanup_(json_free) cJSON *json = NULL;
 	const char *end = NULL;
 	int e;

@@ -13,7 +13,7 @@
 static int connect_to(const char *path, struct err *err)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
 	if (fd < 0)
 		return fail(err, -errno, "%s: %s", path, strerror(errno));

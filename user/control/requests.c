@@ -113,7 +113,7 @@ static const char *mechanism(struct loader *loader)
 
 static int handle_status(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
-	static const char *const known[] = {NULL};
+	static const char *const known[] = { NULL };
 	struct services *s = ctx;
 	cJSON *json, *qos;
 	char set[256];
@@ -145,7 +145,8 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 void requests_capabilities(struct services *s, void (*visit)(cJSON *item, void *ctx), void *ctx)
 {
 	static const char *const states[] = {
-		[FEATURE_ACTIVE] = "active", [FEATURE_FALLBACK] = "fallback", [FEATURE_UNAVAILABLE] = "unavailable"};
+		[FEATURE_ACTIVE] = "active", [FEATURE_FALLBACK] = "fallback", [FEATURE_UNAVAILABLE] = "unavailable"
+	};
 	size_t count;
 	const struct feature *f = loader_features(s->loader, &count);
 
@@ -167,7 +168,7 @@ static void send_item(cJSON *item, void *ctx)
 
 static int handle_capabilities(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
-	static const char *const known[] = {NULL};
+	static const char *const known[] = { NULL };
 	int r = check_keys(args, known, err);
 
 	if (!r)
@@ -233,8 +234,8 @@ static int device_item(const struct tracked_device *d, void *ctx)
 
 static int handle_devices(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
-	static const char *const known[] = {NULL};
-	struct devices_walk walk = {.services = ctx, .reply = reply};
+	static const char *const known[] = { NULL };
+	struct devices_walk walk = { .services = ctx, .reply = reply };
 	int r = check_keys(args, known, err);
 
 	if (r)
@@ -261,7 +262,7 @@ static void claim_item(struct services *s, struct reply *reply, uint32_t index, 
 
 static int claim_args(const cJSON *args, struct claim_request *request, struct err *err)
 {
-	static const char *const known[] = {"device", "netns", "pid", "cgroup", "owner", NULL};
+	static const char *const known[] = { "device", "netns", "pid", "cgroup", "owner", NULL };
 	double pid;
 	int r = check_keys(args, known, err);
 
@@ -304,7 +305,7 @@ static int handle_claim(void *ctx, const cJSON *args, struct reply *reply, struc
 
 static int handle_release(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
-	static const char *const known[] = {"device", NULL};
+	static const char *const known[] = { "device", NULL };
 	struct services *s = ctx;
 	struct warden_claim claim;
 	const char *device;
@@ -333,7 +334,7 @@ static void send_line(const char *line, size_t len, void *ctx)
 
 static int handle_events(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
-	static const char *const known[] = {"since", "follow", NULL};
+	static const char *const known[] = { "since", "follow", NULL };
 	const cJSON *follow = cJSON_GetObjectItemCaseSensitive(args, "follow");
 	struct services *s = ctx;
 	double since;
@@ -355,11 +356,11 @@ static int handle_events(void *ctx, const cJSON *args, struct reply *reply, stru
 }
 
 const struct request_kind request_kinds[] = {
-	{"status", handle_status},
-	{"capabilities", handle_capabilities},
-	{"devices", handle_devices},
-	{"claim", handle_claim},
-	{"release", handle_release},
-	{"events", handle_events},
-	{NULL, NULL},
+	{ "status", handle_status },
+	{ "capabilities", handle_capabilities },
+	{ "devices", handle_devices },
+	{ "claim", handle_claim },
+	{ "release", handle_release },
+	{ "events", handle_events },
+	{ NULL, NULL },
 };

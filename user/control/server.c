@@ -179,7 +179,7 @@ void reply_follow(struct reply *reply)
 static void timer_arm(struct server *s)
 {
 	time_t seconds = s->count ? 1 : 0;
-	struct itimerspec every = {.it_interval.tv_sec = seconds, .it_value.tv_sec = seconds};
+	struct itimerspec every = { .it_interval.tv_sec = seconds, .it_value.tv_sec = seconds };
 
 	if (timerfd_settime(s->timer.fd, 0, &every, NULL))
 		pr_warn("control timer: %s", strerror(errno));
@@ -207,7 +207,7 @@ static int dispatch(struct client *c, const cJSON *request, struct err *err)
 {
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(request, "request");
 	const struct request_kind *kind = c->server->options.kinds;
-	struct reply reply = {.client = c};
+	struct reply reply = { .client = c };
 
 	if (!cJSON_IsObject(request) || !cJSON_IsString(name))
 		return fail(err, -EINVAL, "a request is a JSON object with a \"request\"");
@@ -295,9 +295,9 @@ static int client_add(struct server *s, int fd, const struct ucred *cred)
 	if (!c)
 		return -ENOMEM;
 	*c = (struct client){
-		.source = {.fd = fd, .ready = client_ready},
+		.source = { .fd = fd, .ready = client_ready },
 		.server = s,
-		.peer = {.pid = (uint32_t)cred->pid, .uid = cred->uid},
+		.peer = { .pid = (uint32_t)cred->pid, .uid = cred->uid },
 		.in = malloc(CONTROL_MAX_REQUEST),
 		.deadline_ns = boot_ns() + REQUEST_SECONDS * 1000000000ull,
 	};
@@ -366,7 +366,7 @@ static void timer_ready(struct source *source, uint32_t events)
 static int listen_at(const char *path, struct err *err)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	mode_t mask;
 	int r;
 

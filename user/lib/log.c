@@ -8,7 +8,7 @@
 static struct {
 	enum log_level max;
 	bool journal;
-} log_state = {.max = LOG_LEVEL_INFO};
+} log_state = { .max = LOG_LEVEL_INFO };
 
 void log_init(bool debug)
 {

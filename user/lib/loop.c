@@ -37,7 +37,7 @@ void loop_close(struct loop *loop)
 
 static int control(struct loop *loop, int op, struct source *source, uint32_t events)
 {
-	struct epoll_event ev = {.events = events, .data.ptr = source};
+	struct epoll_event ev = { .events = events, .data.ptr = source };
 
 	return epoll_ctl(loop->fd, op, source->fd, &ev) ? -errno : 0;
 }

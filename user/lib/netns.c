@@ -175,7 +175,7 @@ static int visit_dir(struct walk *w, const char *prefix, const char *suffix, boo
 
 int netns_for_each(int (*visit)(int fd, const struct netns_id *id, void *ctx), void *ctx)
 {
-	struct walk w = {.visit = visit, .ctx = ctx};
+	struct walk w = { .visit = visit, .ctx = ctx };
 	int r;
 
 	r = visit_path(&w, "/proc/self/ns/net");
@@ -204,7 +204,7 @@ static int match_cookie(int fd, const struct netns_id *id, void *ctx)
 
 int netns_open_cookie(uint64_t cookie)
 {
-	struct cookie_search s = {.cookie = cookie, .fd = -ENOENT};
+	struct cookie_search s = { .cookie = cookie, .fd = -ENOENT };
 	int r = netns_for_each(match_cookie, &s);
 
 	return r < 0 ? r : s.fd;

@@ -15,7 +15,7 @@ void notify_ready(void)
 {
 	static const char message[] = "READY=1";
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
 	socklen_t len;
 

@@ -2,6 +2,7 @@
 #include "loader/loader.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
@@ -26,9 +27,9 @@ static const struct {
 	const void *(*bytes)(size_t *size);
 	const char *modules[3]; /* whose BTF it needs; the list ends with NULL */
 } objects[OBJECT_IDS] = {
-	[OBJECT_GUARD] = {"guard", guard_bpf__elf_bytes, {NULL}},
-	[OBJECT_NETNS] = {"netns", netns_bpf__elf_bytes, {"ib_core", "ib_uverbs", NULL}},
-	[OBJECT_VERBS] = {"verbs", verbs_bpf__elf_bytes, {"ib_core", NULL}},
+	[OBJECT_GUARD] = { "guard", guard_bpf__elf_bytes, { NULL } },
+	[OBJECT_NETNS] = { "netns", netns_bpf__elf_bytes, { "ib_core", "ib_uverbs", NULL } },
+	[OBJECT_VERBS] = { "verbs", verbs_bpf__elf_bytes, { "ib_core", NULL } },
 };
 
 static const char *const map_names[MAP_COUNT] = {
@@ -45,24 +46,25 @@ static const struct program {
 	const char *name;
 	const char *feature;
 	enum guard_mechanism mechanism; /* GUARD_AUTO: of all */
-	bool optional; /* the hook is not in every kernel */
+	bool optional; /* a kernel without the hook calls another one of the table instead */
 } programs[] = {
-	{OBJECT_GUARD, "cdev_added", "exclusive.identity", GUARD_AUTO, false},
-	{OBJECT_GUARD, "cdev_deleted", "exclusive.identity", GUARD_AUTO, false},
-	{OBJECT_GUARD, "open_lsm", "exclusive.open", GUARD_LSM, false},
-	{OBJECT_GUARD, "open_fmod_ret", "exclusive.open", GUARD_FMOD_RET, false},
-	{OBJECT_GUARD, "ioctl_lsm", "exclusive.ioctl", GUARD_LSM, false},
-	{OBJECT_GUARD, "ioctl_fmod_ret", "exclusive.ioctl", GUARD_FMOD_RET, false},
-	{OBJECT_GUARD, "compat_lsm", "exclusive.ioctl-compat", GUARD_LSM, true},
-	{OBJECT_GUARD, "compat_fmod_ret", "exclusive.ioctl-compat", GUARD_FMOD_RET, true},
-	{OBJECT_NETNS, "device_enabled", "devices.register", GUARD_AUTO, false},
-	{OBJECT_NETNS, "uverbs_added", "devices.register", GUARD_AUTO, false},
-	{OBJECT_NETNS, "device_gone", "devices.register", GUARD_AUTO, false},
-	{OBJECT_NETNS, "device_renamed", "devices.rename", GUARD_AUTO, false},
-	{OBJECT_NETNS, "netns_ended", "devices.netns-end", GUARD_AUTO, false},
-	{OBJECT_VERBS, "object_added", "inventory.objects", GUARD_AUTO, false},
-	{OBJECT_VERBS, "object_deleted", "inventory.objects", GUARD_AUTO, false},
-	{OBJECT_VERBS, "modify_qp_audited", "marking.audit", GUARD_AUTO, false},
+	{ OBJECT_GUARD, "cdev_added", "exclusive.identity", GUARD_AUTO, false },
+	{ OBJECT_GUARD, "cdev_deleted", "exclusive.identity", GUARD_AUTO, false },
+	{ OBJECT_GUARD, "open_lsm", "exclusive.open", GUARD_LSM, false },
+	{ OBJECT_GUARD, "open_fmod_ret", "exclusive.open", GUARD_FMOD_RET, false },
+	{ OBJECT_GUARD, "ioctl_lsm", "exclusive.ioctl", GUARD_LSM, false },
+	{ OBJECT_GUARD, "ioctl_fmod_ret", "exclusive.ioctl", GUARD_FMOD_RET, false },
+	{ OBJECT_GUARD, "compat_lsm", "exclusive.ioctl-compat", GUARD_LSM, true },
+	{ OBJECT_GUARD, "compat_fmod_ret", "exclusive.ioctl-compat", GUARD_FMOD_RET, true },
+	{ OBJECT_NETNS, "device_enabled", "devices.register", GUARD_AUTO, false },
+	{ OBJECT_NETNS, "uverbs_added", "devices.register", GUARD_AUTO, false },
+	{ OBJECT_NETNS, "device_gone", "devices.register", GUARD_AUTO, false },
+	{ OBJECT_NETNS, "device_renamed", "devices.rename", GUARD_AUTO, false },
+	{ OBJECT_NETNS, "netns_ended", "devices.netns-end", GUARD_AUTO, false },
+	{ OBJECT_VERBS, "object_added", "inventory.objects", GUARD_AUTO, false },
+	{ OBJECT_VERBS, "object_deleted", "inventory.objects", GUARD_AUTO, false },
+	{ OBJECT_VERBS, "object_committed", "inventory.objects", GUARD_AUTO, true },
+	{ OBJECT_VERBS, "modify_qp_audited", "marking.audit", GUARD_AUTO, false },
 };
 
 #define MAX_FEATURES 24
@@ -84,6 +86,14 @@ struct loader {
 static void feature_set(struct loader *l, const char *name, enum feature_state state, const char *by, const char *fmt,
 			...) __attribute__((format(printf, 5, 6)));
 
+static bool feature_known(const struct loader *l, const char *name)
+{
+	for (size_t i = 0; i < l->feature_count; i++)
+		if (!strcmp(l->features[i].name, name))
+			return true;
+	return false;
+}
+
 static struct feature *feature_find(struct loader *l, const char *name)
 {
 	for (size_t i = 0; i < l->feature_count; i++)
@@ -91,7 +101,7 @@ static struct feature *feature_find(struct loader *l, const char *name)
 			return &l->features[i];
 	if (l->feature_count == MAX_FEATURES)
 		abort(); /* the tables of this file are larger than the array: not a matter of input */
-	l->features[l->feature_count] = (struct feature){.name = name};
+	l->features[l->feature_count] = (struct feature){ .name = name };
 	return &l->features[l->feature_count++];
 }
 
@@ -158,11 +168,31 @@ static void program_kind(const struct bpf_program *prog, char *to, size_t size)
 	snprintf(to, size, "%.*s", (int)strcspn(section, "/."), section);
 }
 
-static bool hook_exists(const struct bpf_program *prog)
+static void btf_close(struct btf **btf)
 {
-	const char *hook = strchr(bpf_program__section_name(prog), '/');
+	btf__free(*btf);
+}
 
-	return hook && libbpf_find_vmlinux_btf_id(hook + 1, bpf_program__expected_attach_type(prog)) > 0;
+/* Whether one of the object's modules has a function of that name. */
+static bool module_function_exists(enum object_id id, const char *name)
+{
+	_cleanup_(btf_close) struct btf *vmlinux = objects[id].modules[0] ? btf__load_vmlinux_btf() : NULL;
+
+	for (const char *const *m = objects[id].modules; vmlinux && *m; m++) {
+		_cleanup_(btf_close) struct btf *module = btf__load_module_btf(*m, vmlinux);
+
+		if (module && btf__find_by_name_kind(module, name, BTF_KIND_FUNC) > 0)
+			return true;
+	}
+	return false;
+}
+
+static bool hook_exists(enum object_id id, const struct bpf_program *prog)
+{
+	const char *hook = strchr(bpf_program__section_name(prog), '/') + 1;
+
+	return libbpf_find_vmlinux_btf_id(hook, bpf_program__expected_attach_type(prog)) > 0 ||
+	       module_function_exists(id, hook);
 }
 
 static int object_load(struct loader *l, enum object_id id, struct err *err)
@@ -186,7 +216,7 @@ static int object_load(struct loader *l, enum object_id id, struct err *err)
 	bpf_object__for_each_program (prog, l->object[id]) {
 		const struct program *p = program_find(id, bpf_program__name(prog));
 
-		if (p && (!program_wanted(l, p) || (p->optional && !hook_exists(prog))))
+		if (p && (!program_wanted(l, p) || (p->optional && !hook_exists(id, prog))))
 			bpf_program__set_autoload(prog, false);
 	}
 	r = bpf_object__load(l->object[id]);
@@ -215,8 +245,11 @@ static int program_attach(struct loader *l, enum object_id id, const struct prog
 	char pin[64], kind[32];
 	int r;
 
-	if (!bpf_program__autoload(prog))
-		return fail(err, -ENOENT, "this kernel has no hook %s", bpf_program__section_name(prog));
+	if (!bpf_program__autoload(prog)) {
+		if (!feature_known(l, p->feature))
+			feature_set(l, p->feature, FEATURE_ACTIVE, "", "%s", "another hook of this kernel sees it");
+		return 0;
+	}
 	program_kind(prog, kind, sizeof(kind));
 	if (pin_name(id, p, pin, sizeof(pin)))
 		return fail(err, -ENAMETOOLONG, "program %s: the name is too long", p->name);
@@ -248,7 +281,7 @@ static bool pin_wanted(const char *name, void *ctx)
 
 static int object_attach(struct loader *l, enum object_id id, struct err *err)
 {
-	struct prune prune = {.loader = l, .id = id};
+	struct prune prune = { .loader = l, .id = id };
 	char prefix[32];
 	int r;
 
@@ -258,10 +291,8 @@ static int object_attach(struct loader *l, enum object_id id, struct err *err)
 		if (p->object != id || !program_wanted(l, p))
 			continue;
 		r = program_attach(l, id, p, err);
-		if (r && !p->optional)
-			return r;
 		if (r)
-			feature_set(l, p->feature, FEATURE_UNAVAILABLE, "", "%s", err->text);
+			return r;
 	}
 	/* Only now, with the new programs in force, those that they replace under another name. */
 	snprintf(prefix, sizeof(prefix), "%s_", objects[id].name);
@@ -420,6 +451,8 @@ size_t loader_programs(const struct loader *l, struct program_info *infos, size_
 		if (!l->attached[p->object] || !program_wanted(l, p))
 			continue;
 		prog = bpf_object__find_program_by_name(l->object[p->object], p->name);
+		if (!bpf_program__autoload(prog))
+			continue;
 		bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len);
 		snprintf(infos[n].name, sizeof(infos[n].name), "%s.%s", objects[p->object].name, p->name);
 		infos[n].state = "pinned";

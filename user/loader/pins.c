@@ -72,7 +72,7 @@ struct identity {
 
 static int identify(int prog_fd, struct identity *id)
 {
-	struct bpf_prog_info info = {.nr_map_ids = MAX_MAPS, .map_ids = (uint64_t)(uintptr_t)id->maps};
+	struct bpf_prog_info info = { .nr_map_ids = MAX_MAPS, .map_ids = (uint64_t)(uintptr_t)id->maps };
 	uint32_t len = sizeof(info);
 
 	*id = (struct identity){};

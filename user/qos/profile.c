@@ -8,8 +8,8 @@
 #include "lib/util.h"
 
 static const struct qos_profile named[] = {
-	{.name = "spiderpool", .dscp = 1ull << 40, .priority = 5, .cnp_dscp = 48, .cnp_priority = 6},
-	{.name = "nvidia", .dscp = 1ull << 26, .priority = 3, .cnp_dscp = 48, .cnp_priority = 6},
+	{ .name = "spiderpool", .dscp = 1ull << 40, .priority = 5, .cnp_dscp = 48, .cnp_priority = 6 },
+	{ .name = "nvidia", .dscp = 1ull << 26, .priority = 3, .cnp_dscp = 48, .cnp_priority = 6 },
 };
 
 int qos_profile_named(const char *name, struct qos_profile *profile)

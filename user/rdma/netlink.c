@@ -217,7 +217,7 @@ static int parse_text(const struct nlmsghdr *h, void *data)
 
 int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size)
 {
-	struct text t = {.type = RDMA_NLDEV_ATTR_NDEV_NAME, .to = to, .size = size};
+	struct text t = { .type = RDMA_NLDEV_ATTR_NDEV_NAME, .to = to, .size = size };
 	struct nlmsghdr *h;
 	char buf[256];
 
@@ -230,54 +230,71 @@ int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size)
 
 /* ---- usage ---- */
 
-static void usage_entry(const struct nlattr *entry, struct rdma_usage *usage)
-{
-	const struct {
-		const char *name;
-		uint32_t *count;
-	} kinds[] = {
-		{"pd", &usage->pd},       {"cq", &usage->cq}, {"qp", &usage->qp},
-		{"cm_id", &usage->cm_id}, {"mr", &usage->mr}, {"ctx", &usage->ctx},
-	};
-	const struct nlattr *attr;
-	const char *name = "";
-	uint64_t current = 0;
+/* The table of one kind of object in the answer to its dump. */
+struct table {
+	uint16_t attr; /* the nest of entries; an entry of the kernel's own has a RES_KERN_NAME */
+	uint32_t count;
+};
 
-	mnl_attr_for_each_nested (attr, entry) {
-		if (mnl_attr_get_type(attr) == RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_NAME &&
-		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			name = mnl_attr_get_str(attr);
-		if (mnl_attr_get_type(attr) == RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_CURR &&
-		    mnl_attr_validate(attr, MNL_TYPE_U64) >= 0)
-			current = mnl_attr_get_u64(attr);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (!strcmp(name, kinds[i].name))
-			*kinds[i].count = (uint32_t)current;
+static int count_entry(const struct nlattr *attr, void *data)
+{
+	bool *kernel = data;
+
+	if (mnl_attr_get_type(attr) == RDMA_NLDEV_ATTR_RES_KERN_NAME)
+		*kernel = true;
+	return MNL_CB_OK;
 }
 
-static int parse_usage(const struct nlmsghdr *h, void *data)
+static int parse_table(const struct nlmsghdr *h, void *data)
 {
-	const struct nlattr *summary = attr_get(h, RDMA_NLDEV_ATTR_RES_SUMMARY, MNL_TYPE_NESTED), *entry;
+	struct table *t = data;
+	const struct nlattr *nest = attr_get(h, t->attr, MNL_TYPE_NESTED), *entry;
 
-	if (!summary)
+	if (!nest)
 		return MNL_CB_OK;
-	mnl_attr_for_each_nested (entry, summary) {
-		if (mnl_attr_get_type(entry) == RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY)
-			usage_entry(entry, data);
+	mnl_attr_for_each_nested (entry, nest) {
+		bool kernel = false;
+
+		if (mnl_attr_validate(entry, MNL_TYPE_NESTED) >= 0 &&
+		    mnl_attr_parse_nested(entry, count_entry, &kernel) >= 0)
+			t->count += !kernel;
 	}
 	return MNL_CB_OK;
 }
 
-int rdma_usage_get(struct rdma_nl *nl, uint32_t index, struct rdma_usage *usage)
+static int count_objects(struct rdma_nl *nl, uint32_t index, int command, uint16_t attr, uint32_t *count)
 {
+	struct table t = { .attr = attr };
 	struct nlmsghdr *h;
 	char buf[256];
+	int r;
+
+	h = request(nl, buf, command, NLM_F_DUMP);
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
+	r = talk(nl, h, parse_table, &t);
+	*count = t.count;
+	return r;
+}
+
+int rdma_usage_get(struct rdma_nl *nl, uint32_t index, struct rdma_usage *usage)
+{
+	const struct {
+		int command;
+		uint16_t attr;
+		uint32_t *count;
+	} kinds[] = {
+		{ RDMA_NLDEV_CMD_RES_PD_GET, RDMA_NLDEV_ATTR_RES_PD, &usage->pd },
+		{ RDMA_NLDEV_CMD_RES_CQ_GET, RDMA_NLDEV_ATTR_RES_CQ, &usage->cq },
+		{ RDMA_NLDEV_CMD_RES_QP_GET, RDMA_NLDEV_ATTR_RES_QP, &usage->qp },
+		{ RDMA_NLDEV_CMD_RES_MR_GET, RDMA_NLDEV_ATTR_RES_MR, &usage->mr },
+		{ RDMA_NLDEV_CMD_RES_CTX_GET, RDMA_NLDEV_ATTR_RES_CTX, &usage->ctx },
+	};
+	int r = 0;
 
 	*usage = (struct rdma_usage){};
-	h = request(nl, buf, RDMA_NLDEV_CMD_RES_GET, 0);
-	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
-	return talk(nl, h, parse_usage, usage);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(kinds); i++)
+		r = count_objects(nl, index, kinds[i].command, kinds[i].attr, kinds[i].count);
+	return r;
 }
 
 /* ---- the netns mode of the subsystem ---- */

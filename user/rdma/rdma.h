@@ -20,9 +20,9 @@ struct rdma_device {
 	char name[RDMA_NAME_MAX];
 };
 
-/* Counts of RDMA_NLDEV_CMD_RES_GET's summary. */
+/* Objects that processes have; the kernel's own are not counted. */
 struct rdma_usage {
-	uint32_t pd, cq, qp, cm_id, mr, ctx;
+	uint32_t pd, cq, qp, mr, ctx;
 };
 
 enum rdma_netns_mode { RDMA_NETNS_EXCLUSIVE, RDMA_NETNS_SHARED };
@@ -58,6 +58,9 @@ int rdma_usage_get(struct rdma_nl *nl, uint32_t index, struct rdma_usage *usage)
 int rdma_netns_mode_get(struct rdma_nl *nl, enum rdma_netns_mode *mode);
 /* -EBUSY while any netns but the initial one exists (ib_core's device.c, rdma_compatdev_set). */
 int rdma_netns_mode_set(struct rdma_nl *nl, enum rdma_netns_mode mode);
+
+/* The character device with that number: 0, or -ENODEV when it is none of the RDMA stack. */
+int rdma_cdev_get(dev_t dev, struct rdma_cdev *cdev);
 
 /* Calls `visit` for each RDMA character device of the node. 0, -errno, or what `visit` answered. */
 int rdma_cdev_for_each(int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx);

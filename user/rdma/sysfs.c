@@ -52,6 +52,20 @@ static int cdev_read(const char *dir, const char *name, struct rdma_cdev *cdev)
 	return 0;
 }
 
+int rdma_cdev_get(dev_t dev, struct rdma_cdev *cdev)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	ssize_t len;
+
+	if (try_snprintf(path, sizeof(path), "/sys/dev/char/%u:%u", major(dev), minor(dev)))
+		return -ENODEV;
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return -ENODEV;
+	target[len] = '\0';
+	return cdev_read(path, basename(target), cdev);
+}
+
 static int class_for_each(const char *class, int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx)
 {
 	_cleanup_closedir_ DIR *dir = opendir(class);

@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "qos/profile.h"
+#include "rdma/rdma.h"
 #include "report/text.h"
 #include "track/track.h"
 
@@ -36,11 +37,12 @@ static const char *const rule_names[RULE_COUNT] = {
 };
 
 static const char *const kind_names[] = {
-	[EVENT_VIOLATION] = "violation", [EVENT_CHANGE] = "change", [EVENT_FAULT] = "fault"};
-static const char *const verdict_names[] = {[VERDICT_NONE] = "none",
-					    [VERDICT_OBSERVED] = "observed",
-					    [VERDICT_DENIED] = "denied",
-					    [VERDICT_KILLED] = "killed"};
+	[EVENT_VIOLATION] = "violation", [EVENT_CHANGE] = "change", [EVENT_FAULT] = "fault"
+};
+static const char *const verdict_names[] = { [VERDICT_NONE] = "none",
+					     [VERDICT_OBSERVED] = "observed",
+					     [VERDICT_DENIED] = "denied",
+					     [VERDICT_KILLED] = "killed" };
 
 const char *events_rule_name(uint32_t rule)
 {
@@ -156,14 +158,18 @@ static void device_json(struct events *e, cJSON *json, const struct warden_event
 {
 	struct warden_device d = {};
 	struct warden_claim claim;
-	char node[32] = "";
+	struct rdma_cdev node = {};
 
-	track_device_get(e->track, ev->ib_index, &d);
+	/* A umad node has no index in the event; sysfs knows its device all the same. */
 	if (ev->dev)
-		snprintf(node, sizeof(node), "%u:%u", ev->dev >> 20, ev->dev & 0xfffff);
+		rdma_cdev_get(dev_from_kernel(ev->dev), &node);
+	if (!track_device_get(e->track, ev->ib_index, &d)) {
+		snprintf(d.name, sizeof(d.name), "%s", ev->name[0] ? ev->name : node.ibdev);
+		snprintf(d.parent, sizeof(d.parent), "%.31s", ev->rule == RULE_DEVICE_REMOVE ? ev->text : node.parent);
+	}
 	cJSON_AddStringToObject(json, "device", ev->name[0] ? ev->name : d.name);
-	cJSON_AddStringToObject(json, "pci", ev->rule == RULE_DEVICE_REMOVE ? ev->text : d.parent);
-	cJSON_AddStringToObject(json, "node", node);
+	cJSON_AddStringToObject(json, "pci", d.parent);
+	cJSON_AddStringToObject(json, "node", node.name);
 	cJSON_AddStringToObject(json, "owner", track_claim_get(e->track, ev->ib_index, &claim) ? claim.owner : "");
 }
 
@@ -182,7 +188,7 @@ static void publish(struct events *e, cJSON *json, uint64_t boottime_ns)
 	}
 	len = strlen(line);
 	free(place->line);
-	*place = (struct kept){.time_ns = wall_ns(boottime_ns), .line = line};
+	*place = (struct kept){ .time_ns = wall_ns(boottime_ns), .line = line };
 	e->count++;
 	printf("%s\n", line);
 	fflush(stdout);

@@ -149,7 +149,7 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 	struct warden_claim holder;
 	int r;
 
-	*claim = (struct warden_claim){.source = "manual"};
+	*claim = (struct warden_claim){ .source = "manual" };
 	r = check_owner(request->owner, err);
 	if (!r)
 		r = device_find(t, request->device, index, err);

@@ -75,7 +75,7 @@ static void major_enter(struct track *t, uint32_t maj)
 
 static int enter_cdev(const struct rdma_cdev *cdev, void *ctx)
 {
-	struct warden_cdev c = {.kind = cdev_kind(cdev->name), .ib_index = WARDEN_NO_INDEX};
+	struct warden_cdev c = { .kind = cdev_kind(cdev->name), .ib_index = WARDEN_NO_INDEX };
 	uint32_t key = dev_to_kernel(cdev->dev);
 	struct track *t = ctx;
 
@@ -117,7 +117,6 @@ static void enter_objects(struct rdma_nl *nl, uint32_t index, struct warden_devi
 	d->objects[OBJECT_PD] = (int32_t)usage.pd;
 	d->objects[OBJECT_CQ] = (int32_t)usage.cq;
 	d->objects[OBJECT_QP] = (int32_t)usage.qp;
-	d->objects[OBJECT_CM_ID] = (int32_t)usage.cm_id;
 	d->objects[OBJECT_MR] = (int32_t)usage.mr;
 	d->objects[OBJECT_CTX] = (int32_t)usage.ctx;
 }
@@ -125,7 +124,7 @@ static void enter_objects(struct rdma_nl *nl, uint32_t index, struct warden_devi
 /* Ties the uverbs node to the device's index, without which no claim is found from an open. */
 static void tie_uverbs(struct track *t, uint32_t index, dev_t uverbs)
 {
-	struct warden_cdev c = {.kind = CDEV_UVERBS, .ib_index = index};
+	struct warden_cdev c = { .kind = CDEV_UVERBS, .ib_index = index };
 	uint32_t key = dev_to_kernel(uverbs);
 
 	if (bpf_map_update_elem(t->cdevs, &key, &c, BPF_ANY))
@@ -135,9 +134,10 @@ static void tie_uverbs(struct track *t, uint32_t index, dev_t uverbs)
 static int enter_device(const struct rdma_device *rdma, void *ctx)
 {
 	struct scan *s = ctx;
-	struct warden_device d = {
-		.node_guid = rdma->node_guid, .netns_cookie = s->netns.cookie, .netns_inum = s->netns.inum};
-	struct parent_search search = {.device = &d};
+	struct warden_device d = { .node_guid = rdma->node_guid,
+				   .netns_cookie = s->netns.cookie,
+				   .netns_inum = s->netns.inum };
+	struct parent_search search = { .device = &d };
 
 	if (!bpf_map_lookup_elem(s->track->devices, &rdma->index, &d) && d.uverbs)
 		return 0;
@@ -155,7 +155,7 @@ static int enter_device(const struct rdma_device *rdma, void *ctx)
 
 static int scan_netns(int fd, const struct netns_id *id, void *ctx)
 {
-	struct scan s = {.track = ctx, .netns = *id};
+	struct scan s = { .track = ctx, .netns = *id };
 
 	if (rdma_open(&s.nl, fd))
 		return 0;
@@ -213,7 +213,7 @@ static int fill_netdev(const struct rdma_device *rdma, void *ctx)
 static int fill_from_netns(int fd, const struct netns_id *id, void *ctx)
 {
 	struct picture *p = ctx;
-	struct netdev_fill fill = {.picture = p};
+	struct netdev_fill fill = { .picture = p };
 
 	for (size_t i = 0; i < p->count; i++)
 		if (p->devices[i].claimed && p->devices[i].claim.netns_cookie == id->cookie)

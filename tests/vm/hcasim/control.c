@@ -33,9 +33,7 @@ static struct hcasim_dev *find_by_pci(const struct pci_dev *pdev)
 {
 	struct hcasim_dev *sim;
 
-	list_for_each_entry(sim, &devices, node)
-		if (sim->pdev == pdev)
-			return sim;
+	list_for_each_entry(sim, &devices, node) if (sim->pdev == pdev) return sim;
 	return NULL;
 }
 
@@ -269,7 +267,8 @@ static int netdev_notify(struct notifier_block *nb, unsigned long event, void *i
 	struct hcasim_dev *sim;
 
 	mutex_lock(&list_lock);
-	list_for_each_entry(sim, &devices, node) {
+	list_for_each_entry(sim, &devices, node)
+	{
 		if (sim->ndev != ndev || !ib_device_try_get(&sim->ib))
 			continue;
 		netdev_changed(sim, event);

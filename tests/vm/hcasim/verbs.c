@@ -26,9 +26,15 @@ struct sim_ah {
 };
 
 /* The core's objects suffice for the rest; the wrappers exist because it allocates by the size of a driver's type. */
-struct sim_ucontext { struct ib_ucontext ib; };
-struct sim_pd { struct ib_pd ib; };
-struct sim_cq { struct ib_cq ib; };
+struct sim_ucontext {
+	struct ib_ucontext ib;
+};
+struct sim_pd {
+	struct ib_pd ib;
+};
+struct sim_cq {
+	struct ib_cq ib;
+};
 
 static atomic_t last_qpn = ATOMIC_INIT(16); /* 0 and 1 are the management QPs; the others are left as a margin */
 static atomic_t last_key = ATOMIC_INIT(0);
@@ -244,7 +250,10 @@ static int create_qp(struct ib_qp *qp, struct ib_qp_init_attr *init, struct ib_u
 	return 0;
 }
 
-#define KEPT(bit, field) { bit, offsetof(struct ib_qp_attr, field), sizeof_field(struct ib_qp_attr, field) }
+#define KEPT(bit, field)                                                                        \
+	{                                                                                       \
+		bit, offsetof(struct ib_qp_attr, field), sizeof_field(struct ib_qp_attr, field) \
+	}
 
 static const struct {
 	int bit;
