@@ -150,6 +150,7 @@ t_orphan() {
 	refused uverbs open "$(uverbs_of_vf "$vf")"
 	ctl release --device "$vf"
 	expect 'free again' uverbs open "$(uverbs_of_vf "$vf")"
+	echo "$vf" >/sys/kernel/debug/hcasim/remove # its name would be in the way of the other pod's device
 }
 is_orphan() { ctl devices --json | grep -F "\"pci\":\"$1\"" | grep -F '"state":"orphan"'; }
 uverbs_of_vf() { printf '/dev/infiniband/%s\n' "$(ls "/sys/bus/pci/devices/$1/infiniband_verbs")"; }

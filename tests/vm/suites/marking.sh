@@ -98,8 +98,8 @@ t_kill() {
 make_hosts_pods() {
 	local vfs
 	mapfile -t vfs < <(vf_list)
-	# A VF of each PF, so that what is sent crosses the hub between them.
-	vf_a=${vfs[0]} vf_b=${vfs[$((${#vfs[@]} - 1))]}
+	# A free VF of each PF, so that what is sent crosses the hub between them; the pods have the first two.
+	vf_a=${vfs[2]} vf_b=${vfs[$((${#vfs[@]} - 1))]}
 	rxe_a=$(vf_rxe "$vf_a") rxe_b=$(vf_rxe "$vf_b")
 	vf_wire "$vf_a" "$vf_b"
 	mkdir -p /sys/fs/cgroup/kubepods.slice/bw-a /sys/fs/cgroup/kubepods.slice/bw-b
