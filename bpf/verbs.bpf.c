@@ -5,6 +5,7 @@
  * hook                                what it does
  * rdma_restrack_add (fexit)           counts protection domains, CQs, QPs, MRs and contexts up
  * rdma_restrack_del (fentry)          and down again
+ * rdma_restrack_commit_del (fentry)   the same, for PDs, CQs and QPs on kernels that have it
  * ib_modify_qp_with_udata (fentry)    compares the kernel's own copy of the address vector with the profile:
  *                                     no race on the user's buffer and no other road into the verbs goes past
  *
@@ -67,6 +68,17 @@ int BPF_PROG(object_added, struct rdma_restrack_entry *res)
 
 SEC("fentry/rdma_restrack_del")
 int BPF_PROG(object_deleted, struct rdma_restrack_entry *res)
+{
+	count_object(res, -1);
+	return 0;
+}
+
+/*
+ * In 6.12.117 and 7.3 (not in 6.1.176) PDs, CQs and QPs are first hidden (rdma_restrack_begin_del) and taken
+ * off for good when the driver has agreed; rdma_restrack_del never sees them.
+ */
+SEC("fentry/rdma_restrack_commit_del")
+int BPF_PROG(object_committed, struct rdma_restrack_entry *res)
 {
 	count_object(res, -1);
 	return 0;

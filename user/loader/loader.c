@@ -2,6 +2,7 @@
 #include "loader/loader.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
@@ -36,6 +37,9 @@ static const char *const map_names[MAP_COUNT] = {
 	[MAP_MAJORS] = "majors", [MAP_COUNTERS] = "counters", [MAP_EVENTS] = "events",
 };
 
+/* What it means that the kernel has no such hook: no start, no feature, or nothing. */
+enum need { REQUIRED, OPTIONAL, SPARE };
+
 /*
  * Each program, the feature it carries, and for the guard the mechanism that it belongs to. A feature of
  * two programs is active when both are.
@@ -45,24 +49,25 @@ static const struct program {
 	const char *name;
 	const char *feature;
 	enum guard_mechanism mechanism; /* GUARD_AUTO: of all */
-	bool optional; /* the hook is not in every kernel */
+	enum need need;
 } programs[] = {
-	{OBJECT_GUARD, "cdev_added", "exclusive.identity", GUARD_AUTO, false},
-	{OBJECT_GUARD, "cdev_deleted", "exclusive.identity", GUARD_AUTO, false},
-	{OBJECT_GUARD, "open_lsm", "exclusive.open", GUARD_LSM, false},
-	{OBJECT_GUARD, "open_fmod_ret", "exclusive.open", GUARD_FMOD_RET, false},
-	{OBJECT_GUARD, "ioctl_lsm", "exclusive.ioctl", GUARD_LSM, false},
-	{OBJECT_GUARD, "ioctl_fmod_ret", "exclusive.ioctl", GUARD_FMOD_RET, false},
-	{OBJECT_GUARD, "compat_lsm", "exclusive.ioctl-compat", GUARD_LSM, true},
-	{OBJECT_GUARD, "compat_fmod_ret", "exclusive.ioctl-compat", GUARD_FMOD_RET, true},
-	{OBJECT_NETNS, "device_enabled", "devices.register", GUARD_AUTO, false},
-	{OBJECT_NETNS, "uverbs_added", "devices.register", GUARD_AUTO, false},
-	{OBJECT_NETNS, "device_gone", "devices.register", GUARD_AUTO, false},
-	{OBJECT_NETNS, "device_renamed", "devices.rename", GUARD_AUTO, false},
-	{OBJECT_NETNS, "netns_ended", "devices.netns-end", GUARD_AUTO, false},
-	{OBJECT_VERBS, "object_added", "inventory.objects", GUARD_AUTO, false},
-	{OBJECT_VERBS, "object_deleted", "inventory.objects", GUARD_AUTO, false},
-	{OBJECT_VERBS, "modify_qp_audited", "marking.audit", GUARD_AUTO, false},
+	{OBJECT_GUARD, "cdev_added", "exclusive.identity", GUARD_AUTO, REQUIRED},
+	{OBJECT_GUARD, "cdev_deleted", "exclusive.identity", GUARD_AUTO, REQUIRED},
+	{OBJECT_GUARD, "open_lsm", "exclusive.open", GUARD_LSM, REQUIRED},
+	{OBJECT_GUARD, "open_fmod_ret", "exclusive.open", GUARD_FMOD_RET, REQUIRED},
+	{OBJECT_GUARD, "ioctl_lsm", "exclusive.ioctl", GUARD_LSM, REQUIRED},
+	{OBJECT_GUARD, "ioctl_fmod_ret", "exclusive.ioctl", GUARD_FMOD_RET, REQUIRED},
+	{OBJECT_GUARD, "compat_lsm", "exclusive.ioctl-compat", GUARD_LSM, OPTIONAL},
+	{OBJECT_GUARD, "compat_fmod_ret", "exclusive.ioctl-compat", GUARD_FMOD_RET, OPTIONAL},
+	{OBJECT_NETNS, "device_enabled", "devices.register", GUARD_AUTO, REQUIRED},
+	{OBJECT_NETNS, "uverbs_added", "devices.register", GUARD_AUTO, REQUIRED},
+	{OBJECT_NETNS, "device_gone", "devices.register", GUARD_AUTO, REQUIRED},
+	{OBJECT_NETNS, "device_renamed", "devices.rename", GUARD_AUTO, REQUIRED},
+	{OBJECT_NETNS, "netns_ended", "devices.netns-end", GUARD_AUTO, REQUIRED},
+	{OBJECT_VERBS, "object_added", "inventory.objects", GUARD_AUTO, REQUIRED},
+	{OBJECT_VERBS, "object_deleted", "inventory.objects", GUARD_AUTO, REQUIRED},
+	{OBJECT_VERBS, "object_committed", "inventory.objects", GUARD_AUTO, SPARE},
+	{OBJECT_VERBS, "modify_qp_audited", "marking.audit", GUARD_AUTO, REQUIRED},
 };
 
 #define MAX_FEATURES 24
@@ -158,11 +163,28 @@ static void program_kind(const struct bpf_program *prog, char *to, size_t size)
 	snprintf(to, size, "%.*s", (int)strcspn(section, "/."), section);
 }
 
-static bool hook_exists(const struct bpf_program *prog)
+static bool function_in_module(const char *function, const char *module)
+{
+	struct btf *vmlinux = btf__load_vmlinux_btf(), *btf = vmlinux ? btf__load_module_btf(module, vmlinux) : NULL;
+	bool found = btf && btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	btf__free(vmlinux);
+	return found;
+}
+
+static bool hook_exists(enum object_id id, const struct bpf_program *prog)
 {
 	const char *hook = strchr(bpf_program__section_name(prog), '/');
 
-	return hook && libbpf_find_vmlinux_btf_id(hook + 1, bpf_program__expected_attach_type(prog)) > 0;
+	if (!hook)
+		return false;
+	if (libbpf_find_vmlinux_btf_id(hook + 1, bpf_program__expected_attach_type(prog)) > 0)
+		return true;
+	for (const char *const *m = objects[id].modules; *m; m++)
+		if (function_in_module(hook + 1, *m))
+			return true;
+	return false;
 }
 
 static int object_load(struct loader *l, enum object_id id, struct err *err)
@@ -186,7 +208,7 @@ static int object_load(struct loader *l, enum object_id id, struct err *err)
 	bpf_object__for_each_program (prog, l->object[id]) {
 		const struct program *p = program_find(id, bpf_program__name(prog));
 
-		if (p && (!program_wanted(l, p) || (p->optional && !hook_exists(prog))))
+		if (p && (!program_wanted(l, p) || (p->need != REQUIRED && !hook_exists(id, prog))))
 			bpf_program__set_autoload(prog, false);
 	}
 	r = bpf_object__load(l->object[id]);
@@ -258,9 +280,9 @@ static int object_attach(struct loader *l, enum object_id id, struct err *err)
 		if (p->object != id || !program_wanted(l, p))
 			continue;
 		r = program_attach(l, id, p, err);
-		if (r && !p->optional)
+		if (r && p->need == REQUIRED)
 			return r;
-		if (r)
+		if (r && !(p->need == SPARE && r == -ENOENT))
 			feature_set(l, p->feature, FEATURE_UNAVAILABLE, "", "%s", err->text);
 	}
 	/* Only now, with the new programs in force, those that they replace under another name. */
@@ -420,6 +442,8 @@ size_t loader_programs(const struct loader *l, struct program_info *infos, size_
 		if (!l->attached[p->object] || !program_wanted(l, p))
 			continue;
 		prog = bpf_object__find_program_by_name(l->object[p->object], p->name);
+		if (!bpf_program__autoload(prog)) /* this kernel has no such hook */
+			continue;
 		bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len);
 		snprintf(infos[n].name, sizeof(infos[n].name), "%s.%s", objects[p->object].name, p->name);
 		infos[n].state = "pinned";
