@@ -103,8 +103,8 @@ static void print_actor(const cJSON *actor)
 {
 	if (!number(actor, "pid"))
 		return;
-	printf(" [by %s%spid %.0f, uid %.0f", text(actor, "comm"), *text(actor, "comm") ? ", " : "", number(actor, "pid"),
-	       number(actor, "uid"));
+	printf(" [by %s%spid %.0f, uid %.0f", text(actor, "comm"), *text(actor, "comm") ? ", " : "",
+	       number(actor, "pid"), number(actor, "uid"));
 	if (*text(actor, "pod"))
 		printf(", pod %s", text(actor, "pod"));
 	else if (*text(actor, "cgroup"))
