@@ -125,7 +125,7 @@ check-fast: ## unit tests and BPF tests on this machine
 
 demo: setup ## the story of two pods and an intruder, live in the lab
 	@$(MAKE) --no-print-directory all tests
-	@tests/vm/run tests/vm/demo.sh
+	@tests/vm/run --kernel 7.3 tests/vm/demo.sh $$([ "$(DEMO_COLOUR)" != 1 ] && [ ! -t 1 ] || echo --colour)
 .PHONY: demo
 
 lab: all tests ## a shell in the lab

@@ -98,6 +98,20 @@ void print_claim(const cJSON *item, void *ctx)
 	       number(item, "netns"));
 }
 
+/* Who sent a request to wardend is known by pid and uid alone. */
+static void print_actor(const cJSON *actor)
+{
+	if (!number(actor, "pid"))
+		return;
+	printf(" [by %s%spid %.0f, uid %.0f", text(actor, "comm"), *text(actor, "comm") ? ", " : "",
+	       number(actor, "pid"), number(actor, "uid"));
+	if (*text(actor, "pod"))
+		printf(", pod %s", text(actor, "pod"));
+	else if (*text(actor, "cgroup"))
+		printf(", cgroup %s", text(actor, "cgroup"));
+	printf("]");
+}
+
 void print_event(const cJSON *item, void *ctx)
 {
 	const cJSON *actor = cJSON_GetObjectItemCaseSensitive(item, "actor");
@@ -116,9 +130,6 @@ void print_event(const cJSON *item, void *ctx)
 	if (*text(item, "owner"))
 		printf(" of %s", text(item, "owner"));
 	printf(": %s", text(item, "message"));
-	if (number(actor, "pid"))
-		printf(" [by %s, pid %.0f, uid %.0f, %s%s]", text_or_dash(actor, "comm"), number(actor, "pid"),
-		       number(actor, "uid"), *text(actor, "pod") ? "pod " : "cgroup ",
-		       *text(actor, "pod") ? text(actor, "pod") : text_or_dash(actor, "cgroup"));
+	print_actor(actor);
 	printf("\n");
 }

@@ -10,6 +10,7 @@
 
 #include "control/client.h"
 #include "lib/util.h"
+#include "report/text.h"
 #include "wardenctl/print.h"
 
 #define DEFAULT_SOCKET "/run/rdma-warden/warden.sock"
@@ -179,6 +180,15 @@ static int parse(int argc, char **argv, struct environment *env, cJSON *request)
 	return check_required(command, request) ? 3 : 0;
 }
 
+/* The text may repeat an argument, whatever it holds: one line, and nothing that a terminal obeys. */
+static void print_error(const struct err *err)
+{
+	char text[sizeof(err->text)];
+
+	text_from_bytes(err->text, sizeof(err->text), text, sizeof(text));
+	fprintf(stderr, "wardenctl: %s\n", text);
+}
+
 int main(int argc, char **argv)
 {
 	struct environment env = { .socket = DEFAULT_SOCKET };
@@ -194,6 +204,6 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	r = client_request(env.socket, request, env.json ? print_json : command_find(env.name)->print, NULL, &err);
 	if (r)
-		fprintf(stderr, "wardenctl: %s\n", err.text);
+		print_error(&err);
 	return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -363,6 +363,16 @@ static void timer_ready(struct source *source, uint32_t events)
 	}
 }
 
+/* A wardend with other pins may have the same run_dir; one that was killed does not answer. */
+static bool answers(const struct sockaddr_un *addr)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return false;
+	return !connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) || errno == EAGAIN;
+}
+
 static int listen_at(const char *path, struct err *err)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -375,7 +385,9 @@ static int listen_at(const char *path, struct err *err)
 	if (try_snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path))
 		return fail(err, -ENAMETOOLONG, "control socket %s: the path is longer than %zu bytes", path,
 			    sizeof(addr.sun_path) - 1);
-	unlink(path); /* of a wardend that was killed; the lock of the pins says that it is dead */
+	if (answers(&addr))
+		return fail(err, -EADDRINUSE, "control socket %s: a wardend answers there", path);
+	unlink(path);
 	mask = umask(0177);
 	r = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
 	umask(mask);

@@ -85,11 +85,26 @@ static uint64_t wall_ns(uint64_t boottime_ns)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec - (boot_ns() - boottime_ns);
 }
 
+/* Whoever has entered a pod's netns without being of its cgroup is not the pod, and must not be taken for it. */
+static bool is_pod(const struct warden_claim *claim, const char *cgroup)
+{
+	char own[512];
+	size_t len;
+
+	if (!claim->cgroup_id)
+		return true;
+	if (cgroup_path(claim->cgroup_id, own, sizeof(own)))
+		return false;
+	len = strlen(own);
+	return !strncmp(cgroup, own, len) && (cgroup[len] == '/' || cgroup[len] == '\0');
+}
+
 static cJSON *actor_json(struct events *e, const struct warden_event *ev)
 {
 	cJSON *actor = cJSON_CreateObject();
 	struct warden_claim pod;
 	char text[512];
+	bool known;
 
 	cJSON_AddNumberToObject(actor, "pid", ev->pid);
 	text_from_bytes(ev->comm, sizeof(ev->comm), text, sizeof(text));
@@ -99,7 +114,8 @@ static cJSON *actor_json(struct events *e, const struct warden_event *ev)
 		snprintf(text, sizeof(text), "id:%llu", (unsigned long long)ev->cgroup_id);
 	cJSON_AddStringToObject(actor, "cgroup", text);
 	cJSON_AddNumberToObject(actor, "netns", ev->netns_inum);
-	cJSON_AddStringToObject(actor, "pod", track_claim_of_netns(e->track, ev->netns_cookie, &pod) ? pod.owner : "");
+	known = track_claim_of_netns(e->track, ev->netns_cookie, &pod) && is_pod(&pod, text);
+	cJSON_AddStringToObject(actor, "pod", known ? pod.owner : "");
 	return actor;
 }
 

@@ -68,7 +68,7 @@ t_pod_refused() {
 t_cgroup_decides() {
 	need_rdma "$kind"
 	refused ip netns exec "$(owner)" uverbs open "$(node)"
-	event rule=exclusive.open verdict=denied "owner=test/$(owner)" cgroup=/ "netns:=$(pod_netns_inode "$(owner)")"
+	event rule=exclusive.open verdict=denied "owner=test/$(owner)" cgroup=/ "netns:=$(pod_netns_inode "$(owner)")" pod=
 }
 
 # Opened by the owner, used from another netns: the kernel checks at the open alone.
