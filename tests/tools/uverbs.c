@@ -146,14 +146,14 @@ static int map_untouched(struct mapping *m, const void *data, size_t len)
 	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (addr == MAP_FAILED)
 		return -errno;
-	*m = (struct mapping){ addr, len };
+	*m = (struct mapping){addr, len};
 	/* A test with a page that is there would prove nothing. */
 	return is_present(addr) ? -EADDRINUSE : 0;
 }
 
 static void set_attr(struct ib_uverbs_attr *attr, uint16_t id, uint16_t len, uint64_t data)
 {
-	*attr = (struct ib_uverbs_attr){ .attr_id = id, .len = len, .flags = UVERBS_ATTR_F_MANDATORY, .data = data };
+	*attr = (struct ib_uverbs_attr){.attr_id = id, .len = len, .flags = UVERBS_ATTR_F_MANDATORY, .data = data};
 }
 
 static void add_attr(struct ib_uverbs_ioctl_hdr *hdr, uint16_t id, size_t len, const void *data)
@@ -171,7 +171,7 @@ static void add_const_attr(struct ib_uverbs_ioctl_hdr *hdr, uint16_t id, uint64_
 static void add_padding(struct ib_uverbs_ioctl_hdr *hdr, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		hdr->attrs[hdr->num_attrs++] = (struct ib_uverbs_attr){ .attr_id = (uint16_t)(UNKNOWN_ATTR + i) };
+		hdr->attrs[hdr->num_attrs++] = (struct ib_uverbs_attr){.attr_id = (uint16_t)(UNKNOWN_ATTR + i)};
 }
 
 static struct ib_uverbs_ioctl_hdr *new_header(const struct client *c, uint16_t object, uint16_t method)
@@ -193,7 +193,7 @@ static void free_header(struct ib_uverbs_ioctl_hdr **hdr)
 
 static int send_header(const struct client *c, struct ib_uverbs_ioctl_hdr *hdr, bool untouched)
 {
-	__cleanup(unmap) struct mapping map = { 0 };
+	__cleanup(unmap) struct mapping map = {0};
 	int err;
 
 	hdr->length = (uint16_t)(sizeof(*hdr) + hdr->num_attrs * sizeof(hdr->attrs[0]));
@@ -209,7 +209,7 @@ static int invoke_ioctl(const struct client *c, const struct command *cmd)
 {
 	__cleanup(free_header) struct ib_uverbs_ioctl_hdr *hdr =
 		new_header(c, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_INVOKE_WRITE);
-	__cleanup(unmap) struct mapping map = { 0 };
+	__cleanup(unmap) struct mapping map = {0};
 	uint8_t uhw_out[UHW_OUT_SIZE];
 	int err;
 
@@ -230,7 +230,7 @@ static int invoke_ioctl(const struct client *c, const struct command *cmd)
 
 static int write_buffer(const struct client *c, const struct command *cmd, const void *buf, size_t len)
 {
-	__cleanup(unmap) struct mapping map = { 0 };
+	__cleanup(unmap) struct mapping map = {0};
 	int err;
 
 	if (cmd->unmapped) {
@@ -247,8 +247,8 @@ static int invoke_plain_write(const struct client *c, const struct command *cmd)
 	struct {
 		struct ib_uverbs_cmd_hdr hdr;
 		uint8_t in[256];
-	} buf = { 0 };
-	uint8_t out[512] = { 0 };
+	} buf = {0};
+	uint8_t out[512] = {0};
 	size_t len = sizeof(buf.hdr) + cmd->in_len;
 	uint64_t response = (uintptr_t)out;
 	int err;
@@ -272,7 +272,7 @@ static int invoke_extended_write(const struct client *c, const struct command *c
 		struct ib_uverbs_cmd_hdr hdr;
 		struct ib_uverbs_ex_cmd_hdr ex;
 		uint8_t in[256];
-	} buf = { 0 };
+	} buf = {0};
 
 	buf.hdr.command = cmd->number;
 	buf.hdr.in_words = (uint16_t)(cmd->in_len / 8);
@@ -287,11 +287,15 @@ static int invoke(struct client *c, const char *step, const struct command *cmd)
 	c->step = step;
 	if (!c->opt.by_write)
 		return invoke_ioctl(c, cmd);
-	return cmd->number & IB_USER_VERBS_CMD_FLAG_EXTENDED ? invoke_extended_write(c, cmd) : invoke_plain_write(c, cmd);
+	return cmd->number & IB_USER_VERBS_CMD_FLAG_EXTENDED ? invoke_extended_write(c, cmd)
+							     : invoke_plain_write(c, cmd);
 }
 
-#define COMMAND(num, request, answer) \
-	{ .number = (num), .in = &(request), .in_len = sizeof(request), .out = &(answer), .out_len = sizeof(answer) }
+#define COMMAND(num, request, answer)                                                           \
+	{                                                                                       \
+		.number = (num), .in = &(request), .in_len = sizeof(request), .out = &(answer), \
+		.out_len = sizeof(answer)                                                       \
+	}
 
 /* ---- set-up ---- */
 
@@ -375,7 +379,7 @@ static int get_context_by_ioctl(struct client *c)
 
 static int get_context(struct client *c)
 {
-	struct ib_uverbs_get_context request = { 0 };
+	struct ib_uverbs_get_context request = {0};
 	struct ib_uverbs_get_context_resp answer;
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_GET_CONTEXT, request, answer);
 
@@ -391,8 +395,8 @@ static int open_context(struct client *c, const char *device)
 
 static int alloc_pd(struct client *c)
 {
-	struct ib_uverbs_alloc_pd request = { 0 };
-	struct ib_uverbs_alloc_pd_resp answer = { 0 };
+	struct ib_uverbs_alloc_pd request = {0};
+	struct ib_uverbs_alloc_pd_resp answer = {0};
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_ALLOC_PD, request, answer);
 	int err = invoke(c, "alloc-pd", &cmd);
 
@@ -402,8 +406,8 @@ static int alloc_pd(struct client *c)
 
 static int create_cq(struct client *c)
 {
-	struct ib_uverbs_create_cq request = { .cqe = CQ_DEPTH, .comp_channel = -1 };
-	struct ib_uverbs_create_cq_resp answer = { 0 };
+	struct ib_uverbs_create_cq request = {.cqe = CQ_DEPTH, .comp_channel = -1};
+	struct ib_uverbs_create_cq_resp answer = {0};
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_CREATE_CQ, request, answer);
 	int err = invoke(c, "create-cq", &cmd);
 
@@ -423,11 +427,11 @@ static int create_qp(struct client *c, struct qp *qp)
 		.max_recv_sge = 1,
 		.qp_type = IB_UVERBS_QPT_RC,
 	};
-	struct ib_uverbs_create_qp_resp answer = { 0 };
+	struct ib_uverbs_create_qp_resp answer = {0};
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_CREATE_QP, request, answer);
 	int err = invoke(c, "create-qp", &cmd);
 
-	*qp = (struct qp){ answer.qp_handle, answer.qpn };
+	*qp = (struct qp){answer.qp_handle, answer.qpn};
 	return err;
 }
 
@@ -542,7 +546,7 @@ static int modify_to_init(struct client *c, const struct qp *qp)
 		.qp_state = QPS_INIT,
 		.port_num = PORT,
 	};
-	struct command cmd = { .number = IB_USER_VERBS_CMD_MODIFY_QP, .in = &request, .in_len = sizeof(request) };
+	struct command cmd = {.number = IB_USER_VERBS_CMD_MODIFY_QP, .in = &request, .in_len = sizeof(request)};
 
 	return invoke(c, "modify-init", &cmd);
 }
@@ -552,7 +556,8 @@ static struct ib_uverbs_modify_qp rtr_request(const struct options *opt, const s
 	struct ib_uverbs_modify_qp request = {
 		.dest = path_to(opt, opt->tclass),
 		.qp_handle = qp->handle,
-		.attr_mask = QP_STATE | QP_AV | QP_PATH_MTU | QP_RQ_PSN | QP_MIN_RNR_TIMER | QP_MAX_DEST_RD_ATOMIC | QP_DEST_QPN,
+		.attr_mask = QP_STATE | QP_AV | QP_PATH_MTU | QP_RQ_PSN | QP_MIN_RNR_TIMER | QP_MAX_DEST_RD_ATOMIC |
+			     QP_DEST_QPN,
 		.dest_qp_num = qp->number,
 		.qp_state = QPS_RTR,
 		.path_mtu = MTU_1024,
@@ -571,9 +576,10 @@ static struct ib_uverbs_modify_qp rtr_request(const struct options *opt, const s
 static int modify_to_rtr(struct client *c, const struct qp *qp)
 {
 	const struct options *opt = &c->opt;
-	struct ib_uverbs_ex_modify_qp request = { .base = rtr_request(opt, qp) };
+	struct ib_uverbs_ex_modify_qp request = {.base = rtr_request(opt, qp)};
 	struct ib_uverbs_ex_modify_qp_resp answer;
-	struct command plain = { .number = IB_USER_VERBS_CMD_MODIFY_QP, .in = &request.base, .in_len = sizeof(request.base) };
+	struct command plain = {
+		.number = IB_USER_VERBS_CMD_MODIFY_QP, .in = &request.base, .in_len = sizeof(request.base)};
 	struct command extended =
 		COMMAND(IB_USER_VERBS_CMD_FLAG_EXTENDED | IB_USER_VERBS_EX_CMD_MODIFY_QP, request, answer);
 	struct command cmd = opt->extended ? extended : plain;
@@ -585,7 +591,7 @@ static int modify_to_rtr(struct client *c, const struct qp *qp)
 
 static int query_qp(struct client *c, const struct qp *qp, struct ib_uverbs_query_qp_resp *answer)
 {
-	struct ib_uverbs_query_qp request = { .qp_handle = qp->handle, .attr_mask = QP_STATE | QP_AV };
+	struct ib_uverbs_query_qp request = {.qp_handle = qp->handle, .attr_mask = QP_STATE | QP_AV};
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_QUERY_QP, request, *answer);
 
 	return invoke(c, "query-qp", &cmd);
@@ -613,8 +619,8 @@ static int run_context(struct client *c, char **args)
 
 static int run_modify(struct client *c, char **args)
 {
-	struct ib_uverbs_query_qp_resp state = { 0 };
-	struct qp qp = { 0 };
+	struct ib_uverbs_query_qp_resp state = {0};
+	struct qp qp = {0};
 	int err;
 
 	err = open_queues(c, args[0]);
@@ -629,14 +635,14 @@ static int run_modify(struct client *c, char **args)
 	if (!err)
 		err = query_qp(c, &qp, &state);
 	if (!err)
-		printf("qpn %u state %u tclass %u sl %u sgid_index %u\n", qp.number, state.qp_state, state.dest.traffic_class,
-		       state.dest.sl, c->opt.sgid_index);
+		printf("qpn %u state %u tclass %u sl %u sgid_index %u\n", qp.number, state.qp_state,
+		       state.dest.traffic_class, state.dest.sl, c->opt.sgid_index);
 	return err;
 }
 
 static int run_ah(struct client *c, char **args)
 {
-	struct ib_uverbs_create_ah request = { 0 };
+	struct ib_uverbs_create_ah request = {0};
 	struct ib_uverbs_create_ah_resp answer;
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_CREATE_AH, request, answer);
 	int err;
@@ -719,7 +725,7 @@ static int run_reuse(struct client *c, char **args)
 
 static int set_address(struct sockaddr_un *addr, const char *path)
 {
-	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	*addr = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(addr->sun_path))
 		return -ENAMETOOLONG;
 	strcpy(addr->sun_path, path);
@@ -753,10 +759,11 @@ static int send_fd(int sock, int fd)
 	union {
 		struct cmsghdr head;
 		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	} control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
 	char byte = 0;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 
 	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
 	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
@@ -770,8 +777,9 @@ static int receive_fd(int sock)
 		char space[CMSG_SPACE(sizeof(int))];
 	} control;
 	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 	struct cmsghdr *head;
 	int fd;
 
@@ -846,14 +854,14 @@ static const struct subcommand {
 	int args;
 	int (*run)(struct client *c, char **args);
 } subcommands[] = {
-	{ "open", "DEV", 1, run_open },
-	{ "context", "DEV", 1, run_context },
-	{ "modify", "DEV [--tclass N] [--sl N] [--alt-tclass N] [--extended] [--dgid ADDR|auto]", 1, run_modify },
-	{ "ah", "DEV [--tclass N] [--sl N] [--dgid ADDR|auto]", 1, run_ah },
-	{ "hold", "DEV [--qps N] [--mrs N]", 1, run_hold },
-	{ "reuse", "DEV --netns FILE", 1, run_reuse },
-	{ "pass", "DEV SOCKET", 2, run_pass },
-	{ "receive", "SOCKET", 1, run_receive },
+	{"open", "DEV", 1, run_open},
+	{"context", "DEV", 1, run_context},
+	{"modify", "DEV [--tclass N] [--sl N] [--alt-tclass N] [--extended] [--dgid ADDR|auto]", 1, run_modify},
+	{"ah", "DEV [--tclass N] [--sl N] [--dgid ADDR|auto]", 1, run_ah},
+	{"hold", "DEV [--qps N] [--mrs N]", 1, run_hold},
+	{"reuse", "DEV --netns FILE", 1, run_reuse},
+	{"pass", "DEV SOCKET", 2, run_pass},
+	{"receive", "SOCKET", 1, run_receive},
 };
 
 /* ---- command line ---- */
@@ -866,7 +874,8 @@ static void usage(FILE *to)
 	fprintf(to, "DEV: a path, uverbsN or the name of an RDMA device\n"
 		    "with any: --via ioctl|write\n"
 		    "with modify and ah: --sgid-index N (default: a RoCEv2 one)\n"
-		    "with modify: --pad-attrs N (unknown attributes first), --unmapped[=input|header] (the last command, or the\n"
+		    "with modify: --pad-attrs N (unknown attributes first), --unmapped[=input|header] (the last "
+		    "command, or the\n"
 		    "  ioctl's header, lies in a page that is not mapped in yet)\n"
 		    "exit status: 1 failed, 2 usage, 3 EPERM, 4 EACCES\n");
 }
@@ -913,35 +922,70 @@ static bool choice(const char *option, const char *text, const char *no, const c
 }
 
 static const struct option long_options[] = {
-	{ "tclass", required_argument, NULL, 't' },   { "sl", required_argument, NULL, 's' },
-	{ "alt-tclass", required_argument, NULL, 'a' }, { "extended", no_argument, NULL, 'e' },
-	{ "via", required_argument, NULL, 'v' },      { "dgid", required_argument, NULL, 'd' },
-	{ "sgid-index", required_argument, NULL, 'i' }, { "pad-attrs", required_argument, NULL, 'p' },
-	{ "unmapped", optional_argument, NULL, 'u' }, { "qps", required_argument, NULL, 'q' },
-	{ "mrs", required_argument, NULL, 'm' },      { "netns", required_argument, NULL, 'n' },
-	{ "help", no_argument, NULL, 'h' },           { 0 },
+	{"tclass", required_argument, NULL, 't'},
+	{"sl", required_argument, NULL, 's'},
+	{"alt-tclass", required_argument, NULL, 'a'},
+	{"extended", no_argument, NULL, 'e'},
+	{"via", required_argument, NULL, 'v'},
+	{"dgid", required_argument, NULL, 'd'},
+	{"sgid-index", required_argument, NULL, 'i'},
+	{"pad-attrs", required_argument, NULL, 'p'},
+	{"unmapped", optional_argument, NULL, 'u'},
+	{"qps", required_argument, NULL, 'q'},
+	{"mrs", required_argument, NULL, 'm'},
+	{"netns", required_argument, NULL, 'n'},
+	{"help", no_argument, NULL, 'h'},
+	{0},
 };
 
 static void set_option(struct options *opt, int key, const char *value)
 {
 	switch (key) {
-	case 't': opt->tclass = number("--tclass", value, UINT8_MAX); break;
-	case 's': opt->sl = number("--sl", value, UINT8_MAX); break;
-	case 'a': opt->alt_tclass = number("--alt-tclass", value, UINT8_MAX); opt->alt_path = true; break;
-	case 'e': opt->extended = true; break;
-	case 'v': opt->by_write = choice("--via", value, "ioctl", "write"); break;
-	case 'd': set_dgid(opt, value); break;
-	case 'i': opt->sgid_index = number("--sgid-index", value, UINT8_MAX); opt->sgid_given = true; break;
-	/* Four real attributes follow. */
-	case 'p': opt->pad_attrs = number("--pad-attrs", value, ATTRS_MAX - 4); break;
-	case 'u':
-		opt->unmapped = value && choice("--unmapped", value, "input", "header") ? UNMAPPED_HEADER : UNMAPPED_INPUT;
+	case 't':
+		opt->tclass = number("--tclass", value, UINT8_MAX);
 		break;
-	case 'q': opt->qps = number("--qps", value, UINT16_MAX); break;
-	case 'm': opt->mrs = number("--mrs", value, UINT16_MAX); break;
-	case 'n': opt->netns = value; break;
-	case 'h': usage(stdout); exit(0);
-	default: bad_usage("option");
+	case 's':
+		opt->sl = number("--sl", value, UINT8_MAX);
+		break;
+	case 'a':
+		opt->alt_tclass = number("--alt-tclass", value, UINT8_MAX);
+		opt->alt_path = true;
+		break;
+	case 'e':
+		opt->extended = true;
+		break;
+	case 'v':
+		opt->by_write = choice("--via", value, "ioctl", "write");
+		break;
+	case 'd':
+		set_dgid(opt, value);
+		break;
+	case 'i':
+		opt->sgid_index = number("--sgid-index", value, UINT8_MAX);
+		opt->sgid_given = true;
+		break;
+	/* Four real attributes follow. */
+	case 'p':
+		opt->pad_attrs = number("--pad-attrs", value, ATTRS_MAX - 4);
+		break;
+	case 'u':
+		opt->unmapped = value && choice("--unmapped", value, "input", "header") ? UNMAPPED_HEADER
+											: UNMAPPED_INPUT;
+		break;
+	case 'q':
+		opt->qps = number("--qps", value, UINT16_MAX);
+		break;
+	case 'm':
+		opt->mrs = number("--mrs", value, UINT16_MAX);
+		break;
+	case 'n':
+		opt->netns = value;
+		break;
+	case 'h':
+		usage(stdout);
+		exit(0);
+	default:
+		bad_usage("option");
 	}
 }
 
@@ -956,16 +1000,20 @@ static const struct subcommand *find_subcommand(const char *name)
 static int exit_status(int err)
 {
 	switch (err) {
-	case 0: return EXIT_SUCCESS;
-	case -EPERM: return STATUS_EPERM;
-	case -EACCES: return STATUS_EACCES;
-	default: return EXIT_FAILURE;
+	case 0:
+		return EXIT_SUCCESS;
+	case -EPERM:
+		return STATUS_EPERM;
+	case -EACCES:
+		return STATUS_EACCES;
+	default:
+		return EXIT_FAILURE;
 	}
 }
 
 int main(int argc, char **argv)
 {
-	struct client c = { .fd = -1, .step = "start", .opt = { .qps = 1 } };
+	struct client c = {.fd = -1, .step = "start", .opt = {.qps = 1}};
 	const struct subcommand *sub;
 	int key, err;
 

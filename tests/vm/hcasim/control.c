@@ -33,9 +33,7 @@ static struct hcasim_dev *find_by_pci(const struct pci_dev *pdev)
 {
 	struct hcasim_dev *sim;
 
-	list_for_each_entry(sim, &devices, node)
-		if (sim->pdev == pdev)
-			return sim;
+	list_for_each_entry(sim, &devices, node) if (sim->pdev == pdev) return sim;
 	return NULL;
 }
 
@@ -249,7 +247,7 @@ static const struct file_operations remove_fops = {
 
 static void dispatch_port_event(struct ib_device *ib, enum ib_event_type type)
 {
-	struct ib_event event = { .device = ib, .element.port_num = 1, .event = type };
+	struct ib_event event = {.device = ib, .element.port_num = 1, .event = type};
 
 	ib_dispatch_event(&event);
 }
@@ -269,7 +267,8 @@ static int netdev_notify(struct notifier_block *nb, unsigned long event, void *i
 	struct hcasim_dev *sim;
 
 	mutex_lock(&list_lock);
-	list_for_each_entry(sim, &devices, node) {
+	list_for_each_entry(sim, &devices, node)
+	{
 		if (sim->ndev != ndev || !ib_device_try_get(&sim->ib))
 			continue;
 		netdev_changed(sim, event);
@@ -279,7 +278,7 @@ static int netdev_notify(struct notifier_block *nb, unsigned long event, void *i
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block netdev_notifier = { .notifier_call = netdev_notify };
+static struct notifier_block netdev_notifier = {.notifier_call = netdev_notify};
 
 static int __init hcasim_init(void)
 {

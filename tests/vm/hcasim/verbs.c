@@ -26,43 +26,49 @@ struct sim_ah {
 };
 
 /* The core's objects suffice for the rest; the wrappers exist because it allocates by the size of a driver's type. */
-struct sim_ucontext { struct ib_ucontext ib; };
-struct sim_pd { struct ib_pd ib; };
-struct sim_cq { struct ib_cq ib; };
+struct sim_ucontext {
+	struct ib_ucontext ib;
+};
+struct sim_pd {
+	struct ib_pd ib;
+};
+struct sim_cq {
+	struct ib_cq ib;
+};
 
 static atomic_t last_qpn = ATOMIC_INIT(16); /* 0 and 1 are the management QPs; the others are left as a margin */
 static atomic_t last_key = ATOMIC_INIT(0);
 
 /* Names as mlx5 has them, in its order. */
 const struct rdma_stat_desc hcasim_counter_descs[] = {
-	{ .name = "rx_write_requests" },
-	{ .name = "rx_read_requests" },
-	{ .name = "rx_atomic_requests" },
-	{ .name = "out_of_buffer" },
-	{ .name = "out_of_sequence" },
-	{ .name = "duplicate_request" },
-	{ .name = "rnr_nak_retry_err" },
-	{ .name = "packet_seq_err" },
-	{ .name = "implied_nak_seq_err" },
-	{ .name = "local_ack_timeout_err" },
-	{ .name = "resp_local_length_error" },
-	{ .name = "resp_cqe_error" },
-	{ .name = "req_cqe_error" },
-	{ .name = "req_remote_invalid_request" },
-	{ .name = "req_remote_access_errors" },
-	{ .name = "resp_remote_access_errors" },
-	{ .name = "resp_cqe_flush_error" },
-	{ .name = "req_cqe_flush_error" },
-	{ .name = "roce_adp_retrans" },
-	{ .name = "roce_adp_retrans_to" },
-	{ .name = "roce_slow_restart" },
-	{ .name = "roce_slow_restart_cnps" },
-	{ .name = "roce_slow_restart_trans" },
-	{ .name = "rp_cnp_ignored" },
-	{ .name = "rp_cnp_handled" },
-	{ .name = "np_ecn_marked_roce_packets" },
-	{ .name = "np_cnp_sent" },
-	{ .name = "rx_icrc_encapsulated" },
+	{.name = "rx_write_requests"},
+	{.name = "rx_read_requests"},
+	{.name = "rx_atomic_requests"},
+	{.name = "out_of_buffer"},
+	{.name = "out_of_sequence"},
+	{.name = "duplicate_request"},
+	{.name = "rnr_nak_retry_err"},
+	{.name = "packet_seq_err"},
+	{.name = "implied_nak_seq_err"},
+	{.name = "local_ack_timeout_err"},
+	{.name = "resp_local_length_error"},
+	{.name = "resp_cqe_error"},
+	{.name = "req_cqe_error"},
+	{.name = "req_remote_invalid_request"},
+	{.name = "req_remote_access_errors"},
+	{.name = "resp_remote_access_errors"},
+	{.name = "resp_cqe_flush_error"},
+	{.name = "req_cqe_flush_error"},
+	{.name = "roce_adp_retrans"},
+	{.name = "roce_adp_retrans_to"},
+	{.name = "roce_slow_restart"},
+	{.name = "roce_slow_restart_cnps"},
+	{.name = "roce_slow_restart_trans"},
+	{.name = "rp_cnp_ignored"},
+	{.name = "rp_cnp_handled"},
+	{.name = "np_ecn_marked_roce_packets"},
+	{.name = "np_cnp_sent"},
+	{.name = "rx_icrc_encapsulated"},
 };
 const unsigned int hcasim_num_counters = ARRAY_SIZE(hcasim_counter_descs);
 
@@ -244,7 +250,10 @@ static int create_qp(struct ib_qp *qp, struct ib_qp_init_attr *init, struct ib_u
 	return 0;
 }
 
-#define KEPT(bit, field) { bit, offsetof(struct ib_qp_attr, field), sizeof_field(struct ib_qp_attr, field) }
+#define KEPT(bit, field)                                                                        \
+	{                                                                                       \
+		bit, offsetof(struct ib_qp_attr, field), sizeof_field(struct ib_qp_attr, field) \
+	}
 
 static const struct {
 	int bit;
