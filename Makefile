@@ -103,7 +103,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(TEST_COMMON) $(LIB)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
-$(BUILD)/obj/tests/bpf/%_test.o: $(BUILD)/skel/%_test.skel.h
+$(BPF_TESTS:%=$(BUILD)/obj/tests/bpf/%.o): $(BUILD)/obj/tests/bpf/%.o: $(BUILD)/skel/%.skel.h
 
 $(BUILD)/tests/bpf/%_test: $(BUILD)/obj/tests/bpf/%_test.o $(TEST_COMMON) $(LIB)
 	$(call say,LINK)

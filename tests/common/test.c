@@ -42,14 +42,15 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 	(void)st;
 	(void)kind;
 	(void)ftw;
-	remove(path);
+	if (remove(path) && errno == EBUSY && !umount2(path, MNT_DETACH))
+		remove(path);
 	return 0;
 }
 
 static void remove_temp(void)
 {
 	if (getpid() == temp.owner)
-		nftw(temp.path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+		nftw(temp.path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 const char *temp_dir(void)
