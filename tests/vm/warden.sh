@@ -10,6 +10,7 @@ warden_dir=$lab_state/warden
 warden_socket=$warden_dir/run/warden.sock
 warden_events=$warden_dir/events
 warden_log=$warden_dir/log
+# shellcheck disable=SC2034 # for the suites
 warden_pins=/sys/fs/bpf/rdma-warden
 mkdir -p "$warden_dir"
 

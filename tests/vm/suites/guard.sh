@@ -155,7 +155,7 @@ uverbs_of_vf() { printf '/dev/infiniband/%s\n' "$(ls "/sys/bus/pci/devices/$1/in
 
 t_umad() {
 	local node
-	node=$(ls /dev/infiniband/umad* 2>/dev/null | head -n 1)
+	node=$(find /dev/infiniband -name 'umad*' | head -n 1)
 	[ -n "$node" ] || skip 'no umad node here'
 	expect_fail 'umad belongs to nobody' dd if="$node" count=0 status=none
 	event rule=exclusive.umad verdict=denied comm=dd
