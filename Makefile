@@ -110,6 +110,9 @@ $(BUILD)/tests/bpf/%_test: $(BUILD)/obj/tests/bpf/%_test.o $(TEST_COMMON) $(LIB)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
+# A tool that grew beyond one file has a folder of its name.
+$(BUILD)/uverbs: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/tools/uverbs/*.c))
+
 $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
