@@ -137,6 +137,34 @@ lab: all tests ## a shell in the lab
 	@tests/vm/run
 .PHONY: lab
 
+# ---- fuzzing: not part of check, it has no end ----
+
+FUZZ_SECONDS := 60
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Werror -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+$(BUILD)/fuzz/obj/%.o: %.c Makefile | $(SKELETONS)
+	$(call say,CLANG)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/libwarden.a: $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
+	$(call say,AR)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/fuzz/%_fuzz: $(BUILD)/fuzz/obj/tests/fuzz/%_fuzz.o $(BUILD)/fuzz/libwarden.a
+	$(call say,LINK)
+	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
+
+run-%_fuzz: $(BUILD)/fuzz/%_fuzz
+	@mkdir -p $(BUILD)/fuzz/corpus/$*
+	@$(BUILD)/fuzz/$*_fuzz -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/$*- \
+		$(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
+
+fuzz: $(FUZZERS:%=run-%) ## fuzz the parsers, each for FUZZ_SECONDS (60)
+.PHONY: fuzz
+
 # ---- helpers ----
 
 C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
