@@ -17,7 +17,7 @@ CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing
 CFLAGS += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer, \
 	  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE)
 LDFLAGS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined,-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
-CPPFLAGS := -Iuser -Itools -Ibpf -I$(BUILD)/skel
+CPPFLAGS := -Iuser -Itools -Ibpf -Itests -I$(BUILD)/skel
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
 
 
@@ -96,17 +96,22 @@ $(BUILD)/wardenctl: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/wardenctl/*
 
 # ---- tests ----
 
-$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
+TEST_COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/common/*.c))
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(TEST_COMMON) $(LIB)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
-$(BUILD)/obj/tests/bpf/%_test.o: $(BUILD)/skel/%_test.skel.h
+$(BPF_TESTS:%=$(BUILD)/obj/tests/bpf/%.o): $(BUILD)/obj/tests/bpf/%.o: $(BUILD)/skel/%.skel.h
 
-$(BUILD)/tests/bpf/%_test: $(BUILD)/obj/tests/bpf/%_test.o $(LIB)
+$(BUILD)/tests/bpf/%_test: $(BUILD)/obj/tests/bpf/%_test.o $(TEST_COMMON) $(LIB)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+# A tool that grew beyond one file has a folder of its name.
+$(BUILD)/uverbs: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/tools/uverbs/*.c))
 
 $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o
 	$(call say,LINK)
@@ -131,6 +136,34 @@ demo: setup ## the story of two pods and an intruder, live in the lab
 lab: all tests ## a shell in the lab
 	@tests/vm/run
 .PHONY: lab
+
+# ---- fuzzing: not part of check, it has no end ----
+
+FUZZ_SECONDS := 60
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Werror -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+$(BUILD)/fuzz/obj/%.o: %.c Makefile | $(SKELETONS)
+	$(call say,CLANG)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/libwarden.a: $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
+	$(call say,AR)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/fuzz/%_fuzz: $(BUILD)/fuzz/obj/tests/fuzz/%_fuzz.o $(BUILD)/fuzz/libwarden.a
+	$(call say,LINK)
+	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
+
+run-%_fuzz: $(BUILD)/fuzz/%_fuzz
+	@mkdir -p $(BUILD)/fuzz/corpus/$*
+	@$(BUILD)/fuzz/$*_fuzz -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/$*- \
+		$(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
+
+fuzz: $(FUZZERS:%=run-%) ## fuzz the parsers, each for FUZZ_SECONDS (60)
+.PHONY: fuzz
 
 # ---- helpers ----
 

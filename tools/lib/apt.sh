@@ -7,6 +7,7 @@ apt_codename() { (. /etc/os-release && printf '%s\n' "$VERSION_CODENAME"); }
 
 # The URI from which this machine takes its Debian release.
 apt_mirror() {
+	# shellcheck disable=SC2016 # apt's variables
 	apt-get indextargets --format '$(CODENAME) $(ORIGIN) $(LABEL) $(REPO_URI)' 'Created-By: Packages' |
 		awk -v c="$(apt_codename)" '$1 == c && $2 == "Debian" && $3 == "Debian" { print $4; exit }'
 }

@@ -278,24 +278,50 @@ static void json_free(cJSON **json)
 	cJSON_Delete(*json);
 }
 
+static int line_of(const char *text, const char *at)
+{
+	int line = 1;
+
+	for (const char *p = text; at && p < at; p++)
+		line += *p == '\n';
+	return line;
+}
+
+/*
+ * The first NUL, plain or escaped, or NULL. cJSON takes a plain one for white space and hands out strings
+ * that end at one, so that "/a\u0000b" would be taken for "/a".
+ */
+static const char *find_nul(const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	for (const char *p = text; p < end; p++) {
+		if (!*p)
+			return p;
+		if (*p != '\\')
+			continue;
+		if (end - p >= 6 && !memcmp(p + 1, "u0000", 5))
+			return p;
+		p++; /* what is escaped begins no escape */
+	}
+	return NULL;
+}
+
 int config_parse(const char *text, size_t len, const char *name, struct config *config, struct err *err)
 {
 	struct config draft = *config;
 	struct reader r = { .file = name, .config = &draft, .err = err };
 	_cleanup_(json_free) cJSON *json = NULL;
-	const char *end = NULL;
+	const char *end = NULL, *nul = find_nul(text, len);
 	int e;
 
+	if (nul)
+		return fail(err, -EINVAL, "%s: holds a NUL, line %d", name, line_of(text, nul));
 	json = cJSON_ParseWithLengthOpts(text, len, &end, 0);
-	if (!json) {
-		int line = 1;
-
-		for (const char *p = text; end && p < end; p++)
-			line += *p == '\n';
-		return fail(err, -EINVAL, "%s: not JSON, line %d", name, line);
-	}
+	if (!json)
+		return fail(err, -EINVAL, "%s: not JSON, line %d", name, line_of(text, end));
 	for (; end < text + len; end++)
-		if (!strchr(" \t\r\n", *end) || !*end)
+		if (!strchr(" \t\r\n", *end))
 			return fail(err, -EINVAL, "%s: something follows the JSON object", name);
 	if (!cJSON_IsObject(json))
 		return fail(err, -EINVAL, "%s: must be one JSON object", name);

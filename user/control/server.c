@@ -51,12 +51,22 @@ struct reply {
 
 /* ---- output ---- */
 
+/* Room is made where what was sent lies, once that is the larger part. */
+static void out_compact(struct client *c)
+{
+	if (c->out_sent < c->out_len - c->out_sent)
+		return;
+	memmove(c->out, c->out + c->out_sent, c->out_len - c->out_sent);
+	c->out_len -= c->out_sent;
+	c->out_sent = 0;
+}
+
 static bool out_append(struct client *c, const char *bytes, size_t len)
 {
 	char *grown;
 
-	if (c->out_len + len > MAX_OUTPUT)
-		return false;
+	if (c->out_len + len > c->out_room && c->out_sent)
+		out_compact(c);
 	if (c->out_len + len > c->out_room) {
 		grown = realloc(c->out, (c->out_len + len) * 2);
 		if (!grown)
@@ -71,9 +81,16 @@ static bool out_append(struct client *c, const char *bytes, size_t len)
 
 static bool out_line(struct client *c, const char *line, size_t len)
 {
-	if (c->out_len + len + 1 > MAX_OUTPUT || !out_append(c, line, len))
+	if (c->out_len - c->out_sent + len + 1 > MAX_OUTPUT || !out_append(c, line, len))
 		return false;
 	return out_append(c, "\n", 1);
+}
+
+/* An answer with a hole in it would be worse than one without an end: after what was lost nothing follows. */
+static void out_answer(struct client *c, const char *line, size_t len)
+{
+	if (c->closing || !line || !out_line(c, line, len))
+		c->closing = true;
 }
 
 static void out_json(struct client *c, cJSON *json)
@@ -81,8 +98,7 @@ static void out_json(struct client *c, cJSON *json)
 	char *line = cJSON_PrintUnformatted(json);
 
 	cJSON_Delete(json);
-	if (!line || !out_line(c, line, strlen(line)))
-		c->closing = true; /* an answer with a hole in it would be worse than none */
+	out_answer(c, line, line ? strlen(line) : 0);
 	free(line);
 }
 
@@ -129,8 +145,7 @@ void reply_item(struct reply *reply, cJSON *item)
 
 void reply_line(struct reply *reply, const char *line, size_t len)
 {
-	if (!out_line(reply->client, line, len))
-		reply->client->closing = true;
+	out_answer(reply->client, line, len);
 }
 
 const struct peer *reply_peer(const struct reply *reply)
@@ -243,15 +258,20 @@ static void serve_input(struct client *c)
 {
 	char *start = c->in, *newline;
 	size_t left = c->in_len;
+	bool begun = !c->deadline_ns;
 
 	while (!c->closing && (newline = memchr(start, '\n', left))) {
 		serve_line(c, start, (size_t)(newline - start));
 		left -= (size_t)(newline + 1 - start);
 		start = newline + 1;
+		begun = true;
 	}
 	memmove(c->in, start, left);
 	c->in_len = left;
-	c->deadline_ns = left ? boot_ns() + REQUEST_SECONDS * 1000000000ull : 0;
+	if (!left)
+		c->deadline_ns = 0;
+	else if (begun) /* more bytes of the same request do not prolong its time */
+		c->deadline_ns = boot_ns() + REQUEST_SECONDS * 1000000000ull;
 	if (!c->closing && left == CONTROL_MAX_REQUEST)
 		refuse(c, -EMSGSIZE, "the request is larger than 65536 bytes");
 }
@@ -279,6 +299,8 @@ static void client_ready(struct source *source, uint32_t events)
 
 	if (events & EPOLLIN && !c->closing)
 		client_input(c);
+	if (!flush(c) && c->lost)
+		tell_lost(c); /* perhaps no event comes for long that would */
 	if (flush(c) || broken || (c->closing && c->out_sent == c->out_len)) {
 		client_close(c);
 		return;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/util.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,7 +51,8 @@ int parse_u64(const char *text, int base, uint64_t min, uint64_t max, uint64_t *
 	char *end = NULL;
 	uint64_t v;
 
-	if (!text || *text == '\0' || strspn(text, " \t\n+-"))
+	/* strtoull() would pass over white space and a sign. */
+	if (!text || !isxdigit((unsigned char)*text))
 		return -EINVAL;
 	errno = 0;
 	v = strtoull(text, &end, base);
@@ -77,7 +80,8 @@ int read_line(const char *path, char *to, size_t size)
 
 int make_dirs(const char *path)
 {
-	char part[256];
+	char part[PATH_MAX];
+	struct stat st;
 
 	if (try_snprintf(part, sizeof(part), "%s", path))
 		return -ENAMETOOLONG;
@@ -87,7 +91,11 @@ int make_dirs(const char *path)
 			return -errno;
 		*slash = '/';
 	}
-	return mkdir(part, 0700) && errno != EEXIST ? -errno : 0;
+	if (!mkdir(part, 0700))
+		return 0;
+	if (errno != EEXIST || stat(part, &st))
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
 uint64_t boot_ns(void)

@@ -16,18 +16,19 @@
 
 #define MAX_MAPS 16 /* of one program */
 
+/* 1: made, 0: it was there. */
 static int make_folder(const char *folder, const char *name, struct err *err)
 {
 	char path[PATH_MAX];
 
 	if (try_snprintf(path, sizeof(path), "%s%s%s", folder, *name ? "/" : "", name))
 		return fail(err, -ENAMETOOLONG, "bpffs %s: the path is too long", folder);
-	if (mkdir(path, 0700) && errno != EEXIST)
-		return fail(err, -errno, "bpffs %s: %s", path, strerror(errno));
-	return 0;
+	if (!mkdir(path, 0700))
+		return 1;
+	return errno == EEXIST ? 0 : fail(err, -errno, "bpffs %s: %s", path, strerror(errno));
 }
 
-static int check_bpffs(const char *folder, struct err *err)
+static int check_bpffs(const char *folder, bool made, struct err *err)
 {
 	struct statfs fs;
 
@@ -35,7 +36,8 @@ static int check_bpffs(const char *folder, struct err *err)
 		return fail(err, -errno, "bpffs %s: %s", folder, strerror(errno));
 	if (fs.f_type == BPF_FS_MAGIC)
 		return 0;
-	rmdir(folder); /* made a moment ago, empty, on a file system that holds no pins */
+	if (made)
+		rmdir(folder); /* on a file system that holds no pins */
 	return fail(err, -ENOTSUP, "bpffs %s: not on a BPF file system; mount one: mount -t bpf bpf /sys/fs/bpf",
 		    folder);
 }
@@ -44,13 +46,13 @@ int pins_open(const char *folder, struct err *err)
 {
 	int r = make_folder(folder, "", err);
 
-	if (!r)
-		r = check_bpffs(folder, err);
-	if (!r)
+	if (r >= 0)
+		r = check_bpffs(folder, r == 1, err);
+	if (r >= 0)
 		r = make_folder(folder, "maps", err);
-	if (!r)
+	if (r >= 0)
 		r = make_folder(folder, "links", err);
-	return r ? r : pins_lock(folder, err);
+	return r < 0 ? r : pins_lock(folder, err);
 }
 
 int pins_lock(const char *folder, struct err *err)

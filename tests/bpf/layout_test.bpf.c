@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* One of each structure that BPF and user space share, so that this object's BTF describes them. */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include "warden.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct warden_cdev cdev;
+struct warden_claim claim;
+struct warden_device device;
+struct warden_settings settings;
+struct warden_majors majors;
+struct warden_event event;

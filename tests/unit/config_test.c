@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/test.h"
+#include "lib/util.h"
+
+#define FILE_NAME "some/config.json"
+
+/* Filled without holes, so that two of them can be compared as bytes. */
+static void fresh(struct config *config)
+{
+	memset(config, 0, sizeof(*config));
+	config_defaults(config);
+}
+
+static struct config good(const char *text)
+{
+	struct config config;
+	struct err err = {};
+
+	fresh(&config);
+	if (config_parse(text, strlen(text), FILE_NAME, &config, &err))
+		test_fail("%s: %s", text, err.text);
+	return config;
+}
+
+/* Refused with that code; the message names the file and has the piece; nothing is taken over. */
+static void bad_bytes(const char *text, size_t len, int code, const char *piece)
+{
+	struct config config, before;
+	struct err err = {};
+	int r;
+
+	fresh(&config);
+	config.mode = MODE_ENFORCE;
+	config.profile.dscp = 77;
+	memcpy(&before, &config, sizeof(config));
+	r = config_parse(text, len, FILE_NAME, &config, &err);
+	if (r != code)
+		test_fail("%s: %d instead of %d, %s", text, r, code, err.text);
+	assert_contains(err.text, FILE_NAME);
+	assert_contains(err.text, piece);
+	assert_memory_equal(&config, &before, sizeof(config));
+}
+
+static void bad(const char *text, int code, const char *piece)
+{
+	bad_bytes(text, strlen(text), code, piece);
+}
+
+static void defaults(void **state)
+{
+	struct config c = good("{}");
+
+	(void)state;
+	assert_int_equal(c.mode, MODE_AUDIT);
+	assert_string_equal(c.run_dir, "/run/rdma-warden");
+	assert_string_equal(c.state_dir, "/var/lib/rdma-warden");
+	assert_string_equal(c.bpffs, "/sys/fs/bpf/rdma-warden");
+	assert_string_equal(c.metrics, "127.0.0.1:9779");
+	assert_false(c.set_exclusive);
+	assert_false(c.umad_for_host);
+	assert_string_equal(c.profile.name, "");
+	assert_int_equal(c.on_violation, REACTION_OBSERVE);
+}
+
+static void enforce_alone_is_a_config(void **state)
+{
+	struct config c = good("{\"mode\":\"enforce\"}");
+
+	(void)state;
+	assert_int_equal(c.mode, MODE_ENFORCE);
+	assert_string_equal(c.run_dir, "/run/rdma-warden");
+}
+
+static void every_key(void **state)
+{
+	struct config c = good("{\"mode\":\"audit\",\"run_dir\":\"/a\",\"state_dir\":\"/b/c\",\"bpffs\":\"/d\","
+			       "\"metrics\":\"[::1]:65535\",\"set_exclusive\":true,\"umad\":\"host\","
+			       "\"qos\":{\"profile\":\"nvidia\",\"on_violation\":\"kill\"}}\n");
+
+	(void)state;
+	assert_int_equal(c.mode, MODE_AUDIT);
+	assert_string_equal(c.run_dir, "/a");
+	assert_string_equal(c.state_dir, "/b/c");
+	assert_string_equal(c.bpffs, "/d");
+	assert_string_equal(c.metrics, "[::1]:65535");
+	assert_true(c.set_exclusive);
+	assert_true(c.umad_for_host);
+	assert_string_equal(c.profile.name, "nvidia");
+	assert_int_equal(c.profile.dscp, 1ull << 26);
+	assert_int_equal(c.on_violation, REACTION_KILL);
+}
+
+static void values_of_choices(void **state)
+{
+	(void)state;
+	assert_false(good("{\"umad\":\"nobody\"}").umad_for_host);
+	assert_false(good("{\"set_exclusive\":false}").set_exclusive);
+	assert_int_equal(good("{\"qos\":{\"profile\":\"spiderpool\",\"on_violation\":\"deny\"}}").on_violation,
+			 REACTION_DENY);
+	assert_int_equal(good("{\"qos\":{\"profile\":\"spiderpool\",\"on_violation\":\"observe\"}}").on_violation,
+			 REACTION_OBSERVE);
+	assert_string_equal(config_mode_name(MODE_ENFORCE), "enforce");
+	assert_string_equal(config_mode_name(MODE_AUDIT), "audit");
+	assert_string_equal(config_reaction_name(REACTION_DENY), "deny");
+}
+
+static void custom_profile(void **state)
+{
+	struct config c = good("{\"qos\":{\"profile\":{\"dscp\":[0,24,63],\"priority\":0,\"cnp_dscp\":48,"
+			       "\"cnp_priority\":7}}}");
+
+	(void)state;
+	assert_string_equal(c.profile.name, "custom");
+	assert_int_equal(c.profile.dscp, 1ull << 0 | 1ull << 24 | 1ull << 63);
+	assert_int_equal(c.profile.priority, 0);
+	assert_int_equal(c.profile.cnp_dscp, 48);
+	assert_int_equal(c.profile.cnp_priority, 7);
+	c = good("{\"qos\":{\"profile\":{\"cnp_priority\":6,\"cnp_dscp\":0,\"priority\":3,\"dscp\":26}}}");
+	assert_int_equal(c.profile.dscp, 1ull << 26);
+}
+
+static void unknown_keys(void **state)
+{
+	(void)state;
+	bad("{\"colour\":1}", -EINVAL, "\"colour\"");
+	bad("{\"Mode\":\"enforce\"}", -EINVAL, "\"Mode\"");
+	bad("{\"mode\":\"enforce\",\"mode \":\"audit\"}", -EINVAL, "\"mode \"");
+	bad("{\"qos\":{\"profile\":\"nvidia\",\"colour\":1}}", -EINVAL, "\"qos.colour\"");
+	bad("{\"qos\":{\"profile\":{\"dscp\":1,\"priority\":1,\"cnp_dscp\":2,\"cnp_priority\":2,\"pfc\":1}}}", -EINVAL,
+	    "\"qos.profile.pfc\"");
+	bad("{\"\":1}", -EINVAL, "unknown key");
+	/* A name with the section's dot in it is no way around the sections. */
+	bad("{\"qos.profile\":\"nvidia\"}", -EINVAL, "\"qos.profile\"");
+}
+
+static void an_endless_unknown_key(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "{\"", 2);
+	memcpy(text + sizeof(text) - 4, "\":1}", 4);
+	bad_bytes(text, sizeof(text), -EINVAL, "xxxx");
+}
+
+static void duplicate_keys(void **state)
+{
+	(void)state;
+	bad("{\"mode\":\"audit\",\"mode\":\"enforce\"}", -EINVAL, "\"mode\" stands twice");
+	bad("{\"qos\":{\"profile\":\"nvidia\",\"profile\":\"nvidia\"}}", -EINVAL, "\"qos.profile\" stands twice");
+	bad("{\"qos\":{\"profile\":{\"dscp\":1,\"dscp\":2,\"priority\":1,\"cnp_dscp\":3,\"cnp_priority\":2}}}", -EINVAL,
+	    "\"qos.profile.dscp\" stands twice");
+}
+
+static void wrong_types(void **state)
+{
+	static const char *const keys[] = { "mode",    "run_dir",       "state_dir", "bpffs",
+					    "metrics", "set_exclusive", "umad",      "qos" };
+	static const char *const values[] = { "7", "null", "[]", "[\"enforce\"]" };
+	char text[128], piece[64];
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
+		for (size_t v = 0; v < ARRAY_SIZE(values); v++) {
+			snprintf(text, sizeof(text), "{\"%s\":%s}", keys[k], values[v]);
+			snprintf(piece, sizeof(piece), "\"%s\"", keys[k]);
+			bad(text, -EINVAL, piece);
+		}
+	bad("{\"set_exclusive\":\"true\"}", -EINVAL, "\"set_exclusive\"");
+	bad("{\"mode\":true}", -EINVAL, "\"mode\"");
+	bad("{\"mode\":{}}", -EINVAL, "\"mode\"");
+	bad("{\"qos\":\"nvidia\"}", -EINVAL, "\"qos\"");
+	bad("{\"qos\":{\"profile\":[]}}", -EINVAL, "\"qos.profile\"");
+	bad("{\"qos\":{\"profile\":\"nvidia\",\"on_violation\":1}}", -EINVAL, "\"qos.on_violation\"");
+}
+
+static void values_out_of_range(void **state)
+{
+	(void)state;
+	bad("{\"mode\":\"strict\"}", -EINVAL, "\"audit\", \"enforce\"");
+	bad("{\"umad\":\"pod\"}", -EINVAL, "\"nobody\", \"host\"");
+	bad("{\"qos\":{\"profile\":\"cisco\"}}", -EINVAL, "\"qos.profile\"");
+	bad("{\"qos\":{\"profile\":\"nvidia\",\"on_violation\":\"drop\"}}", -EINVAL, "\"qos.on_violation\"");
+	bad("{\"run_dir\":\"relative\"}", -EINVAL, "\"run_dir\"");
+	bad("{\"bpffs\":\"\"}", -EINVAL, "\"bpffs\"");
+}
+
+static void metrics_addresses(void **state)
+{
+	static const char *const wrong[] = { "",       ":9779",  "127.0.0.1",       "127.0.0.1:",     "127.0.0.1:0",
+					     "h:-1",   "h: 9",   "127.0.0.1:65536", "127.0.0.1:http", "127.0.0.1:1x",
+					     "h:0x10", "h:9779 " };
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		snprintf(text, sizeof(text), "{\"metrics\":\"%s\"}", wrong[i]);
+		bad(text, -EINVAL, "\"metrics\"");
+	}
+	snprintf(text, sizeof(text), "{\"metrics\":\"%064d:1\"}", 0);
+	bad(text, -EINVAL, "\"metrics\"");
+	assert_string_equal(good("{\"metrics\":\"0.0.0.0:1\"}").metrics, "0.0.0.0:1");
+}
+
+static void paths_too_long(void **state)
+{
+	static char text[PATH_MAX + 64];
+	struct config c;
+	int len;
+
+	(void)state;
+	len = snprintf(text, sizeof(text), "{\"state_dir\":\"/%0*d\"}", PATH_MAX - 2, 0);
+	assert_in_range(len, 1, sizeof(text) - 1);
+	c = good(text);
+	assert_int_equal(strlen(c.state_dir), PATH_MAX - 1);
+	snprintf(text, sizeof(text), "{\"state_dir\":\"/%0*d\"}", PATH_MAX - 1, 0);
+	bad(text, -EINVAL, "\"state_dir\"");
+}
+
+/* In the order of the object; one of them is `wrong`. */
+static void bad_profile(const char *wrong, int code, const char *piece)
+{
+	static const char *const keys[] = { "dscp", "priority", "cnp_dscp", "cnp_priority" };
+	char text[256] = "{\"qos\":{\"profile\":{";
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		size_t len = strlen(text);
+
+		if (i)
+			text[len++] = ',';
+		if (!strncmp(wrong, keys[i], strcspn(wrong, ":")) && keys[i][strcspn(wrong, ":")] == '\0')
+			snprintf(text + len, sizeof(text) - len, "\"%s\":%s", keys[i], strchr(wrong, ':') + 1);
+		else
+			snprintf(text + len, sizeof(text) - len, "\"%s\":%zu", keys[i], i);
+	}
+	strcat(text, "}}}");
+	bad(text, code, piece);
+}
+
+static void numbers_of_a_profile(void **state)
+{
+	(void)state;
+	bad_profile("dscp:64", -ERANGE, "\"qos.profile.dscp\"");
+	bad_profile("dscp:-1", -ERANGE, "\"qos.profile.dscp\"");
+	bad_profile("dscp:[1,64]", -ERANGE, "\"qos.profile.dscp\"");
+	bad_profile("dscp:[1,\"4\"]", -ERANGE, "\"qos.profile.dscp\"");
+	bad_profile("dscp:1.5", -ERANGE, "\"qos.profile.dscp\"");
+	bad_profile("dscp:1e300", -ERANGE, "\"qos.profile.dscp\"");
+	bad_profile("dscp:\"40\"", -ERANGE, "\"qos.profile.dscp\"");
+	bad_profile("priority:8", -ERANGE, "\"qos.profile.priority\"");
+	bad_profile("priority:4294967296", -ERANGE, "\"qos.profile.priority\"");
+	bad_profile("cnp_dscp:64", -ERANGE, "\"qos.profile.cnp_dscp\"");
+	bad_profile("cnp_priority:8", -ERANGE, "\"qos.profile.cnp_priority\"");
+	bad_profile("cnp_priority:null", -ERANGE, "\"qos.profile.cnp_priority\"");
+}
+
+static void contradictions(void **state)
+{
+	(void)state;
+	bad_profile("dscp:[]", -EINVAL, "allows no DSCP");
+	bad_profile("dscp:2", -EINVAL, "cnp_dscp 2");
+	bad_profile("cnp_priority:1", -EINVAL, "cnp_priority 1");
+	bad("{\"qos\":{\"on_violation\":\"deny\"}}", -EINVAL, "lacks the key \"profile\"");
+	bad("{\"qos\":{}}", -EINVAL, "lacks the key \"profile\"");
+	bad("{\"qos\":{\"profile\":{\"dscp\":1,\"priority\":1,\"cnp_dscp\":2}}}", -EINVAL, "\"cnp_priority\"");
+	bad("{\"qos\":{\"profile\":{}}}", -EINVAL, "\"qos.profile\" lacks the key \"dscp\"");
+	/* A later error undoes what was right before it. */
+	bad("{\"mode\":\"audit\",\"run_dir\":\"/x\",\"umad\":\"host\",\"colour\":1}", -EINVAL, "\"colour\"");
+}
+
+static void not_one_object(void **state)
+{
+	(void)state;
+	bad("", -EINVAL, "not JSON");
+	bad(" \n", -EINVAL, "not JSON");
+	bad("7", -EINVAL, "one JSON object");
+	bad("[{\"mode\":\"enforce\"}]", -EINVAL, "one JSON object");
+	bad("null", -EINVAL, "one JSON object");
+	bad("{} {}", -EINVAL, "something follows");
+	bad("{\"mode\":\"enforce\"}x", -EINVAL, "something follows");
+	bad("{\"mode\":\"enforce\"},", -EINVAL, "something follows");
+	assert_int_equal(good(" \t\r\n{\"mode\":\"enforce\"} \t\r\n").mode, MODE_ENFORCE);
+}
+
+static void truncated_anywhere(void **state)
+{
+	static const char whole[] = "{\"mode\":\"enforce\",\"qos\":{\"profile\":\"nvidia\"}}";
+
+	(void)state;
+	for (size_t len = 0; len + 1 < sizeof(whole); len++)
+		bad_bytes(whole, len, -EINVAL, "not JSON");
+	bad("{\n\"mode\":\n\"enforce\",\n}", -EINVAL, "line 4");
+}
+
+static void embedded_nul(void **state)
+{
+	static const char after[] = "{\"mode\":\"enforce\"}\0";
+	static const char inside[] = "{\"mode\":\0\"enforce\"}";
+	static const char raw[] = "{\"run_dir\":\"/a\0b\"}";
+
+	(void)state;
+	bad_bytes(after, sizeof(after), -EINVAL, "NUL");
+	bad_bytes(inside, sizeof(inside) - 1, -EINVAL, "NUL");
+	/* A NUL inside a string, raw or escaped, would silently shorten it. */
+	bad_bytes(raw, sizeof(raw) - 1, -EINVAL, "NUL");
+	bad("{\"run_dir\":\n\"/a\\u0000b\"}", -EINVAL, "NUL, line 2");
+	bad("{\"mode\\u0000x\":\"enforce\"}", -EINVAL, "NUL");
+	/* An escaped backslash before the same letters is none. */
+	assert_string_equal(good("{\"run_dir\":\"/a\\\\u0000\"}").run_dir, "/a\\u0000");
+}
+
+static void too_deep(void **state)
+{
+	static char text[4096];
+
+	(void)state;
+	memset(text, '[', sizeof(text) - 1);
+	bad(text, -EINVAL, "not JSON");
+}
+
+static void files(void **state)
+{
+	static char big[(1 << 20) + 1];
+	struct config config;
+	struct err err = {};
+	const char *path;
+
+	(void)state;
+	fresh(&config);
+	path = temp_file("good.json", "{\"mode\":\"enforce\"}\n", 19);
+	assert_int_equal(config_read(path, &config, &err), 0);
+	assert_int_equal(config.mode, MODE_ENFORCE);
+	path = temp_file("bad.json", "{\"mood\":1}", 10);
+	assert_int_equal(config_read(path, &config, &err), -EINVAL);
+	assert_contains(err.text, path);
+	assert_contains(err.text, "\"mood\"");
+	assert_int_equal(config.mode, MODE_ENFORCE);
+	assert_int_equal(config_read(temp_path("none.json"), &config, &err), -ENOENT);
+	assert_contains(err.text, "none.json");
+	assert_int_equal(config_read(temp_dir(), &config, &err), -EIO);
+	memset(big, ' ', sizeof(big));
+	memcpy(big, "{}", 2);
+	assert_int_equal(config_read(temp_file("max.json", big, sizeof(big) - 1), &config, &err), 0);
+	path = temp_file("big.json", big, sizeof(big));
+	assert_int_equal(config_read(path, &config, &err), -EFBIG);
+	assert_contains(err.text, path);
+	assert_int_equal(config_read(path, &config, NULL), -EFBIG);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest cases[] = {
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(enforce_alone_is_a_config),
+		cmocka_unit_test(every_key),
+		cmocka_unit_test(values_of_choices),
+		cmocka_unit_test(custom_profile),
+		cmocka_unit_test(unknown_keys),
+		cmocka_unit_test(an_endless_unknown_key),
+		cmocka_unit_test(duplicate_keys),
+		cmocka_unit_test(wrong_types),
+		cmocka_unit_test(values_out_of_range),
+		cmocka_unit_test(metrics_addresses),
+		cmocka_unit_test(paths_too_long),
+		cmocka_unit_test(numbers_of_a_profile),
+		cmocka_unit_test(contradictions),
+		cmocka_unit_test(not_one_object),
+		cmocka_unit_test(truncated_anywhere),
+		cmocka_unit_test(embedded_nul),
+		cmocka_unit_test(too_deep),
+		cmocka_unit_test(files),
+	};
+
+	return RUN_CASES("config", cases);
+}

@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "report/events.h"
+
+#include <cjson/cJSON.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/test.h"
+#include "lib/util.h"
+#include "track_standin.h"
+
+struct fixture {
+	struct track track;
+	struct events *events;
+	int out, saved; /* what events write to stdout goes to a file */
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct warden_device *d = &f->track.devices[3].device;
+	struct warden_claim *c = &f->track.devices[3].claim;
+
+	f->track.devices[3].present = f->track.devices[3].claimed = true;
+	strcpy(d->name, "mlx5_3");
+	strcpy(d->parent, "0000:01:00.3");
+	c->netns_cookie = 77;
+	c->netns_inum = 4026532000u;
+	strcpy(c->owner, "team/trainer-0");
+	strcpy(c->source, "manual");
+	fflush(stdout);
+	f->saved = dup(1);
+	f->out = open(temp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	dup2(f->out, 1);
+	*state = f;
+	return events_open(&f->events, &f->track, NULL);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	fflush(stdout);
+	dup2(f->saved, 1);
+	close(f->saved);
+	close(f->out);
+	events_close(f->events);
+	free(f);
+	return 0;
+}
+
+static void keep_last(const char *line, size_t len, void *ctx)
+{
+	char **last = ctx;
+
+	assert_int_equal(strlen(line), len);
+	assert_null(memchr(line, '\n', len));
+	free(*last);
+	*last = strdup(line);
+}
+
+/* The last line, parsed. */
+static cJSON *last_event(struct fixture *f)
+{
+	char *line = NULL;
+	cJSON *json;
+
+	events_kept(f->events, 0, keep_last, &line);
+	assert_non_null(line);
+	json = cJSON_Parse(line);
+	assert_non_null(json);
+	free(line);
+	return json;
+}
+
+/* PATH with dots. */
+static const cJSON *at(const cJSON *json, const char *path)
+{
+	char copy[64], *rest = copy, *name;
+
+	strcpy(copy, path);
+	while ((name = strsep(&rest, ".")))
+		json = cJSON_GetObjectItemCaseSensitive(json, name);
+	if (!json)
+		test_fail("no %s", path);
+	return json;
+}
+
+static void text_is(const cJSON *json, const char *path, const char *wanted)
+{
+	const char *text = cJSON_GetStringValue(at(json, path));
+
+	assert_non_null(text);
+	assert_string_equal(text, wanted);
+}
+
+static void number_is(const cJSON *json, const char *path, uint64_t wanted)
+{
+	assert_true(cJSON_GetNumberValue(at(json, path)) == (double)wanted);
+}
+
+static struct warden_event violation(enum warden_rule rule)
+{
+	struct warden_event ev = {
+		.time_ns = boot_ns(),
+		.kind = EVENT_VIOLATION,
+		.rule = rule,
+		.verdict = VERDICT_DENIED,
+		.ib_index = 3,
+		.pid = 4711,
+		.uid = 1000,
+		.netns_inum = 4026531840u,
+		.netns_cookie = 1,
+		.cgroup_id = 0x7fffffffffffull,
+		.comm = "intruder",
+	};
+	return ev;
+}
+
+static cJSON *feed(struct fixture *f, const struct warden_event *ev)
+{
+	events_feed(f->events, ev);
+	return last_event(f);
+}
+
+static void a_violation(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
+	cJSON *json = feed(*state, &ev);
+
+	number_is(json, "seq", 1);
+	text_is(json, "kind", "violation");
+	text_is(json, "rule", "exclusive.open");
+	text_is(json, "verdict", "denied");
+	text_is(json, "device", "mlx5_3");
+	text_is(json, "pci", "0000:01:00.3");
+	text_is(json, "owner", "team/trainer-0");
+	number_is(json, "actor.pid", 4711);
+	text_is(json, "actor.comm", "intruder");
+	number_is(json, "actor.uid", 1000);
+	number_is(json, "actor.netns", 4026531840u);
+	text_is(json, "actor.pod", "");
+	text_is(json, "actor.cgroup", "id:140737488355327"); /* one that is gone */
+	text_is(json, "message", "open of a device of another owner");
+	assert_true(cJSON_IsObject(at(json, "detail")));
+	cJSON_Delete(json);
+}
+
+static void an_actor_of_a_pod(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_INHERITED_FD);
+	cJSON *json;
+
+	ev.netns_cookie = 77;
+	json = feed(*state, &ev);
+	text_is(json, "actor.pod", "team/trainer-0");
+	cJSON_Delete(json);
+}
+
+static void names_of_every_rule(void **state)
+{
+	static const char *const names[] = {
+#define X(id, name) name,
+		WARDEN_RULES(X)
+#undef X
+	};
+	struct fixture *f = *state;
+	struct warden_event ev;
+	cJSON *json;
+
+	for (uint32_t rule = 0; rule < RULE_COUNT; rule++) {
+		assert_string_equal(events_rule_name(rule), names[rule]);
+		f->track.devices[3].claimed = true;
+		ev = violation((enum warden_rule)rule);
+		ev.arg[0] = 77; /* for netns.end: the claim's */
+		json = feed(f, &ev);
+		text_is(json, "rule", names[rule]);
+		assert_true(strlen(cJSON_GetStringValue(at(json, "message"))) > 0);
+		cJSON_Delete(json);
+	}
+	assert_int_equal(events_count(f->events), RULE_COUNT);
+}
+
+/* Of a newer program, or broken: named so, and nothing is read beyond the tables. */
+static void unknown_numbers(void **state)
+{
+	struct warden_event ev = violation(RULE_COUNT);
+	cJSON *json;
+
+	ev.kind = 99;
+	ev.verdict = 0xffffffffu;
+	ev.ib_index = WARDEN_NO_INDEX;
+	json = feed(*state, &ev);
+	text_is(json, "rule", "unknown");
+	text_is(json, "kind", "unknown");
+	text_is(json, "verdict", "unknown");
+	text_is(json, "device", "");
+	text_is(json, "owner", "");
+	cJSON_Delete(json);
+	assert_string_equal(events_rule_name(0xffffffffu), "unknown");
+}
+
+static void a_comm_of_anybody(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
+	cJSON *json;
+
+	memcpy(ev.comm, "\"}\n\x1b[2J\xc3\xa9xxxxxx", 16); /* no NUL at the end either */
+	json = feed(*state, &ev);
+	text_is(json, "actor.comm", "\"}??[2J??xxxxxx");
+	cJSON_Delete(json);
+}
+
+static void a_wrong_dscp(void **state)
+{
+	struct warden_event ev = violation(RULE_MARKING_DSCP);
+	cJSON *json;
+
+	ev.arg[0] = 26;
+	ev.arg[1] = 1ull << 40 | 1ull << 63;
+	json = feed(*state, &ev);
+	number_is(json, "detail.dscp_asked", 26);
+	text_is(json, "detail.dscp_expected", "40,63");
+	text_is(json, "message", "queue pair asks for DSCP 26, the profile expects 40,63");
+	cJSON_Delete(json);
+	ev.arg[1] = ~0ull; /* the longest text */
+	cJSON_Delete(feed(*state, &ev));
+}
+
+static void a_move(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_DEVICE_MOVE);
+	cJSON *json;
+
+	ev.arg[0] = 4026532000u;
+	ev.arg[1] = 4026531840u;
+	json = feed(*state, &ev);
+	number_is(json, "detail.netns_from", 4026532000u);
+	number_is(json, "detail.netns_to", 4026531840u);
+	cJSON_Delete(json);
+}
+
+static void a_rename(void **state)
+{
+	struct warden_event ev = violation(RULE_DEVICE_RENAME);
+	cJSON *json;
+
+	strcpy(ev.name, "mlx5_old");
+	strcpy(ev.text, "mlx5_new");
+	json = feed(*state, &ev);
+	text_is(json, "device", "mlx5_old");
+	text_is(json, "detail.new_name", "mlx5_new");
+	cJSON_Delete(json);
+}
+
+static void a_device_that_is_gone(void **state)
+{
+	struct warden_event ev = violation(RULE_DEVICE_REMOVE);
+	struct fixture *f = *state;
+	cJSON *json;
+
+	f->track.devices[3].present = false;
+	ev.kind = EVENT_CHANGE;
+	ev.verdict = VERDICT_NONE;
+	strcpy(ev.name, "mlx5_3");
+	strcpy(ev.text, "0000:01:00.3");
+	json = feed(f, &ev);
+	text_is(json, "kind", "change");
+	text_is(json, "verdict", "none");
+	text_is(json, "device", "mlx5_3");
+	text_is(json, "pci", "0000:01:00.3");
+	text_is(json, "owner", "team/trainer-0"); /* known to this last event */
+	cJSON_Delete(json);
+	assert_int_equal(f->track.dropped, 1);
+	assert_false(f->track.devices[3].claimed);
+}
+
+static void the_end_of_a_netns(void **state)
+{
+	struct warden_event ev = violation(RULE_NETNS_END);
+	struct fixture *f = *state;
+	cJSON *json;
+
+	ev.ib_index = WARDEN_NO_INDEX;
+	ev.arg[0] = 78; /* nobody's: no line */
+	events_feed(f->events, &ev);
+	assert_int_equal(events_count(f->events), 0);
+	ev.arg[0] = 77;
+	ev.arg[1] = 4026532000u;
+	json = feed(f, &ev);
+	text_is(json, "owner", "team/trainer-0");
+	number_is(json, "detail.netns", 4026532000u);
+	cJSON_Delete(json);
+}
+
+static void a_claim(void **state)
+{
+	struct fixture *f = *state;
+	cJSON *json;
+
+	events_claim(f->events, RULE_CLAIM_SET, 3, &f->track.devices[3].claim, 42, 0);
+	json = last_event(f);
+	text_is(json, "kind", "change");
+	text_is(json, "rule", "claim.set");
+	text_is(json, "device", "mlx5_3");
+	text_is(json, "owner", "team/trainer-0");
+	number_is(json, "actor.pid", 42);
+	number_is(json, "actor.uid", 0);
+	number_is(json, "detail.netns", 4026532000u);
+	text_is(json, "detail.claim_source", "manual");
+	text_is(json, "message", "claimed");
+	cJSON_Delete(json);
+	events_claim(f->events, RULE_CLAIM_RELEASE, 3, &f->track.devices[3].claim, 42, 0);
+	json = last_event(f);
+	text_is(json, "message", "released");
+	number_is(json, "seq", 2);
+	cJSON_Delete(json);
+}
+
+static void a_fault(void **state)
+{
+	struct fixture *f = *state;
+	cJSON *json;
+
+	events_fault(f->events, "the \"%s\" is %d%%", "ring", 100);
+	json = last_event(f);
+	text_is(json, "kind", "fault");
+	text_is(json, "rule", "warden.fault");
+	text_is(json, "message", "the \"ring\" is 100%");
+	cJSON_Delete(json);
+}
+
+/* The moment of the event, not of its report. */
+static void the_time(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
+	struct tm tm = {};
+	time_t then;
+	cJSON *json;
+
+	ev.time_ns -= 60 * 1000000000ull;
+	json = feed(*state, &ev);
+	assert_non_null(strptime(cJSON_GetStringValue(at(json, "time")), "%Y-%m-%dT%H:%M:%S", &tm));
+	then = timegm(&tm);
+	assert_in_range(time(NULL) - then, 58, 64);
+	cJSON_Delete(json);
+}
+
+/* ---- who reads them ---- */
+
+static void lines_go_to_stdout(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
+	struct fixture *f = *state;
+	char text[8192] = "", *line, *rest = text;
+	cJSON *json;
+
+	events_feed(f->events, &ev);
+	events_feed(f->events, &ev);
+	/* Without a flush here: who tails the log sees a violation at once. */
+	assert_true(pread(f->out, text, sizeof(text) - 1, 0) > 0);
+	for (int seq = 1; seq <= 2; seq++) {
+		line = strsep(&rest, "\n");
+		json = cJSON_Parse(line);
+		number_is(json, "seq", (uint64_t)seq);
+		cJSON_Delete(json);
+	}
+	assert_string_equal(rest, "");
+}
+
+struct listener {
+	struct follower follower;
+	unsigned int lines;
+};
+
+static void listen_line(struct follower *follower, const char *line, size_t len)
+{
+	struct listener *l = CONTAINER_OF(follower, struct listener, follower);
+
+	assert_int_equal(strlen(line), len);
+	l->lines++;
+}
+
+static void followers(void **state)
+{
+	struct listener a = { .follower.line = listen_line }, b = a, c = a;
+	struct fixture *f = *state;
+
+	events_follow(f->events, &a.follower);
+	events_follow(f->events, &b.follower);
+	events_follow(f->events, &c.follower);
+	events_fault(f->events, "one");
+	events_unfollow(f->events, &b.follower);
+	events_fault(f->events, "two");
+	events_unfollow(f->events, &b.follower); /* twice is once */
+	events_unfollow(f->events, &c.follower);
+	events_unfollow(f->events, &a.follower);
+	events_fault(f->events, "three");
+	assert_int_equal(a.lines, 2);
+	assert_int_equal(b.lines, 1);
+	assert_int_equal(c.lines, 2);
+}
+
+struct order {
+	unsigned int count;
+	double first, last;
+};
+
+static void check_order(const char *line, size_t len, void *ctx)
+{
+	struct order *o = ctx;
+	cJSON *json = cJSON_ParseWithLength(line, len);
+	double seq = cJSON_GetNumberValue(at(json, "seq"));
+
+	if (o->count++)
+		assert_true(seq == o->last + 1);
+	else
+		o->first = seq;
+	o->last = seq;
+	cJSON_Delete(json);
+}
+
+static void the_oldest_are_forgotten(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
+	struct fixture *f = *state;
+	struct order o = {};
+
+	events_kept(f->events, 0, check_order, &o);
+	assert_int_equal(o.count, 0);
+	for (int i = 0; i < EVENTS_KEPT + 10; i++)
+		events_feed(f->events, &ev);
+	events_kept(f->events, 0, check_order, &o);
+	assert_int_equal(o.count, EVENTS_KEPT);
+	assert_true(o.first == 11 && o.last == EVENTS_KEPT + 10);
+	assert_int_equal(events_count(f->events), EVENTS_KEPT + 10);
+}
+
+static void since_a_time(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
+	uint64_t now = (uint64_t)time(NULL) * 1000000000u;
+	struct fixture *f = *state;
+	struct order o = {};
+
+	ev.time_ns -= 100 * 1000000000ull;
+	events_feed(f->events, &ev);
+	ev.time_ns = boot_ns();
+	events_feed(f->events, &ev);
+	events_kept(f->events, now - 50 * 1000000000ull, check_order, &o);
+	assert_int_equal(o.count, 1);
+	assert_true(o.first == 2);
+	o.count = 0;
+	events_kept(f->events, now + 50 * 1000000000ull, check_order, &o);
+	assert_int_equal(o.count, 0);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest cases[] = {
+		CASE(a_violation),
+		CASE(an_actor_of_a_pod),
+		CASE(names_of_every_rule),
+		CASE(unknown_numbers),
+		CASE(a_comm_of_anybody),
+		CASE(a_wrong_dscp),
+		CASE(a_move),
+		CASE(a_rename),
+		CASE(a_device_that_is_gone),
+		CASE(the_end_of_a_netns),
+		CASE(a_claim),
+		CASE(a_fault),
+		CASE(the_time),
+		CASE(lines_go_to_stdout),
+		CASE(followers),
+		CASE(the_oldest_are_forgotten),
+		CASE(since_a_time),
+	};
+
+	return RUN_CASES("events", cases);
+}
