@@ -115,13 +115,29 @@ static __always_inline bool owns(const struct warden_claim *claim)
 	return !claim->cgroup_id || bpf_get_current_ancestor_cgroup_id(claim->cgroup_level) == claim->cgroup_id;
 }
 
+static __always_inline bool below(const struct warden_cgroup *cgroup)
+{
+	return cgroup->id && bpf_get_current_ancestor_cgroup_id(cgroup->level) == cgroup->id;
+}
+
+/* The host: in the initial netns, and no pod that shares it (hostNetwork). */
+static __always_inline bool caller_is_host(const struct warden_settings *s)
+{
+	if (caller_netns_cookie() != s->host_netns_cookie)
+		return false;
+	for (int i = 0; i < WARDEN_POD_CGROUPS; i++)
+		if (below(&s->pods[i]))
+			return false;
+	return true;
+}
+
 static __always_inline bool may_touch(const struct touch *t, const struct warden_settings *s)
 {
 	if (t->kind == CDEV_UMAD || t->kind == CDEV_ISSM)
-		return s->umad_for_host && caller_netns_cookie() == s->host_netns_cookie;
+		return s->umad_for_host && caller_is_host(s);
 	if (t->claim)
 		return owns(t->claim);
-	return caller_netns_cookie() == s->host_netns_cookie;
+	return caller_is_host(s);
 }
 
 static __always_inline void report(const struct touch *t, enum warden_rule rule, enum warden_verdict verdict,

@@ -107,6 +107,15 @@ struct warden_device {
 enum warden_mode { MODE_AUDIT, MODE_ENFORCE };
 enum warden_reaction { REACTION_OBSERVE, REACTION_DENY, REACTION_KILL };
 
+/* A cgroup v2 by id and by its depth below the root of the hierarchy; id 0: none. */
+struct warden_cgroup {
+	__u64 id;
+	__u32 level;
+	__u32 pad;
+};
+
+#define WARDEN_POD_CGROUPS 4
+
 /* Map `settings`: one entry; zero (audit, no marking rule) until wardend has written it. */
 struct warden_settings {
 	__u64 host_netns_cookie;
@@ -117,6 +126,7 @@ struct warden_settings {
 	__u32 umad_for_host; /* the host may open umad and issm nodes */
 	__u32 kernel_copy_audited; /* verbs.bpf.c is attached and reports what the guard lets pass */
 	__u32 pad;
+	struct warden_cgroup pods[WARDEN_POD_CGROUPS]; /* below them are pods, never the host */
 };
 
 /* Map `majors`: bit m of the whole is set when major m has belonged to a node of the RDMA stack. */
@@ -148,7 +158,7 @@ struct warden_event {
 _Static_assert(sizeof(struct warden_cdev) == 8, "layout");
 _Static_assert(sizeof(struct warden_claim) == 376, "layout");
 _Static_assert(sizeof(struct warden_device) == 160, "layout");
-_Static_assert(sizeof(struct warden_settings) == 40, "layout");
+_Static_assert(sizeof(struct warden_settings) == 104, "layout");
 _Static_assert(sizeof(struct warden_event) == 216, "layout");
 
 #endif

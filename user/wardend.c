@@ -8,12 +8,14 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <getopt.h>
+#include <libgen.h>
 #include <linux/netlink.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,6 +25,7 @@
 #include "config/config.h"
 #include "control/requests.h"
 #include "control/server.h"
+#include "lib/cgroup.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/netns.h"
@@ -44,7 +47,7 @@ struct daemon {
 	struct services services;
 	struct loop *loop;
 	struct ring_buffer *ring;
-	struct source ring_source, signal_source, uevent_source, retry_source;
+	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source;
 	int tries_left;
 };
 
@@ -73,6 +76,14 @@ static int write_settings(struct daemon *d, struct err *err)
 	if (r)
 		return r;
 	s.host_netns_cookie = host.cookie;
+	for (size_t i = 0; i < WARDEN_POD_CGROUPS; i++) {
+		struct cgroup_ref cgroup = {};
+
+		/* One that does not exist yet has no processes; cgroups_ready() comes back here when it does. */
+		if (d->config.pod_cgroups[i][0])
+			cgroup_resolve(d->config.pod_cgroups[i], &cgroup, NULL);
+		s.pods[i] = (struct warden_cgroup){ .id = cgroup.id, .level = cgroup.level };
+	}
 	if (bpf_map_update_elem(loader_map(d->loader, MAP_SETTINGS), &zero, &s, BPF_ANY))
 		return fail(err, -errno, "cannot write the settings: %s", strerror(errno));
 	return 0;
@@ -179,6 +190,33 @@ static void uevent_ready(struct source *source, uint32_t events)
 	retry_arm(d, true);
 }
 
+/* The kubelet made the cgroup of the pods after wardend had started. */
+static void cgroups_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, cgroups_source);
+	_Alignas(struct inotify_event) char buf[4096];
+	struct err err;
+
+	(void)events;
+	if (read(source->fd, buf, sizeof(buf)) > 0 && write_settings(d, &err))
+		events_fault(d->events, "%s", err.text);
+}
+
+/* Watches the folder that holds each of the cgroups; one in a folder that does not exist is not waited for. */
+static int cgroups_watch(const struct config *config)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char path[PATH_MAX];
+
+	for (size_t i = 0; fd >= 0 && i < WARDEN_POD_CGROUPS; i++) {
+		if (!config->pod_cgroups[i][0] ||
+		    try_snprintf(path, sizeof(path), CGROUP_ROOT "/%s", config->pod_cgroups[i]))
+			continue;
+		inotify_add_watch(fd, dirname(path), IN_CREATE | IN_ONLYDIR);
+	}
+	return fd;
+}
+
 static int add_source(struct daemon *d, struct source *source, int fd, void (*ready)(struct source *, uint32_t),
 		      const char *what, struct err *err)
 {
@@ -219,6 +257,8 @@ static int open_sources(struct daemon *d, struct err *err)
 	if (!r)
 		r = add_source(d, &d->retry_source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 			       retry_ready, "timer", err);
+	if (!r)
+		r = add_source(d, &d->cgroups_source, cgroups_watch(&d->config), cgroups_ready, "cgroup watch", err);
 	if (!r)
 		r = add_source(d, &d->ring_source, ring_buffer__epoll_fd(d->ring), ring_ready, "event ring", err);
 	return r;
@@ -287,6 +327,7 @@ static void close_parts(struct daemon *d)
 	util_close(&d->signal_source.fd);
 	util_close(&d->uevent_source.fd);
 	util_close(&d->retry_source.fd);
+	util_close(&d->cgroups_source.fd);
 	events_close(d->events);
 	track_close(d->track);
 	loader_close(d->loader);
@@ -312,6 +353,8 @@ static int serve(struct daemon *d, struct err *err)
 	if (r)
 		return fail(err, r, "epoll: %s", strerror(-r));
 	r = open_sources(d, err);
+	if (!r)
+		r = write_settings(d, err); /* again: a cgroup may have come before its watch */
 	if (!r)
 		r = server_open(&d->server, d->loop, &options, err);
 	if (r)
@@ -428,7 +471,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *args)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = { .signal_source.fd = -1, .uevent_source.fd = -1, .retry_source.fd = -1 };
+	struct daemon d = {
+		.signal_source.fd = -1, .uevent_source.fd = -1, .retry_source.fd = -1, .cgroups_source.fd = -1
+	};
 	struct arguments args = {};
 	struct err err = {};
 	int r = parse_arguments(argc, argv, &args);

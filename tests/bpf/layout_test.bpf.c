@@ -10,5 +10,6 @@ struct warden_cdev cdev;
 struct warden_claim claim;
 struct warden_device device;
 struct warden_settings settings;
+struct warden_cgroup pod_cgroup;
 struct warden_majors majors;
 struct warden_event event;

@@ -48,6 +48,10 @@ static const struct member members[] = {
 	M(warden_settings, umad_for_host),
 	M(warden_settings, kernel_copy_audited),
 	M(warden_settings, pad),
+	M(warden_settings, pods),
+	M(warden_cgroup, id),
+	M(warden_cgroup, level),
+	M(warden_cgroup, pad),
 	M(warden_majors, bits),
 	M(warden_event, time_ns),
 	M(warden_event, kind),
@@ -124,6 +128,7 @@ CASE(warden_cdev)
 CASE(warden_claim)
 CASE(warden_device)
 CASE(warden_settings)
+CASE(warden_cgroup)
 CASE(warden_majors)
 CASE(warden_event)
 
@@ -132,7 +137,8 @@ int main(void)
 	static const struct CMUnitTest cases[] = {
 		cmocka_unit_test(warden_cdev_is_the_same),   cmocka_unit_test(warden_claim_is_the_same),
 		cmocka_unit_test(warden_device_is_the_same), cmocka_unit_test(warden_settings_is_the_same),
-		cmocka_unit_test(warden_majors_is_the_same), cmocka_unit_test(warden_event_is_the_same),
+		cmocka_unit_test(warden_cgroup_is_the_same), cmocka_unit_test(warden_majors_is_the_same),
+		cmocka_unit_test(warden_event_is_the_same),
 	};
 
 	return RUN_CASES("layout", cases);

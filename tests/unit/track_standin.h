@@ -35,10 +35,11 @@ bool track_claim_get(const struct track *track, uint32_t index, struct warden_cl
 	return true;
 }
 
-bool track_claim_of_netns(const struct track *track, uint64_t cookie, struct warden_claim *claim)
+bool track_claim_find(const struct track *track, bool (*match)(const struct warden_claim *claim, const void *ctx),
+		      const void *ctx, struct warden_claim *claim)
 {
 	for (uint32_t i = 0; i < STANDIN_DEVICES; i++)
-		if (track->devices[i].claim.netns_cookie == cookie && track_claim_get(track, i, claim))
+		if (track_claim_get(track, i, claim) && match(claim, ctx))
 			return true;
 	return false;
 }

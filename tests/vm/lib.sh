@@ -6,7 +6,7 @@
 #   wait_until SECONDS CMD…
 #   rdma_mode exclusive|shared      rdma_works KIND (does the kernel let a pod own such a device?)
 #   vf_list   vf_netdev BDF   vf_rdma BDF   vf_address BDF   vf_rxe BDF   vf_wire BDF BDF   vf_hcasim BDF
-#   pod_create NAME [--vf BDF|next] [--rdma rxe|hcasim|none]   pod_delete NAME   pod_exec NAME CMD…
+#   pod_create NAME [--host] [--vf BDF|next] [--rdma rxe|hcasim|none]   pod_delete NAME   pod_exec NAME CMD…
 #   pod_rdma NAME   pod_uverbs NAME   pod_netns_inode NAME   pod_ip NAME   pod_ip6 NAME   pod_vf NAME   pod_cgroup NAME
 #   pod_cgroup_id NAME
 
@@ -227,7 +227,8 @@ pod_set() { printf '%s\n' "$3" >"$lab_state/pods/$1/$2"; }
 
 pod_cgroup() { printf '/sys/fs/cgroup/kubepods.slice/%s\n' "$1"; }
 pod_cgroup_id() { stat -c %i "$(pod_cgroup "$1")"; }
-pod_netns_inode() { stat -Lc %i "/run/netns/$1"; }
+pod_is_host() { [ "$(pod_get "$1" host)" = yes ]; } # a hostNetwork pod: told from the host by its cgroup alone
+pod_netns_inode() { if pod_is_host "$1"; then stat -Lc %i /proc/self/ns/net; else stat -Lc %i "/run/netns/$1"; fi; }
 pod_vf() { pod_get "$1" vf; }
 pod_ip() { vf_ip "$(pod_vf "$1")"; }
 pod_ip6() { vf_ip6 "$(pod_vf "$1")"; }
@@ -250,6 +251,7 @@ pod_exec() {
 	shift
 	(
 		echo "$BASHPID" >"$(pod_cgroup "$name")/cgroup.procs"
+		if pod_is_host "$name"; then exec "$@"; fi
 		exec ip netns exec "$name" "$@"
 	)
 }
@@ -265,10 +267,11 @@ make_cgroup() {
 }
 
 pod_create() {
-	local name=$1 vf='' rdma=none
+	local name=$1 vf='' rdma=none host=no
 	shift
 	while [ $# -gt 0 ]; do
 		case $1 in
+		--host) host=yes; shift; continue ;;
 		--vf) vf=$2 ;;
 		--rdma) rdma=$2 ;;
 		*) echo "pod_create: unknown option $1" >&2; return 1 ;;
@@ -277,10 +280,16 @@ pod_create() {
 	done
 	[ "$vf" != next ] || vf=$(free_vf)
 	[ "$rdma" = none ] || [ -n "$vf" ] || { echo "pod_create: an RDMA device needs a VF" >&2; return 1; }
-	rdma_works "$rdma" || { echo "pod_create: no $rdma in a pod with this kernel and mode" >&2; return 1; }
+	[ "$host" = yes ] || rdma_works "$rdma" || { echo "pod_create: no $rdma in a pod with this kernel and mode" >&2; return 1; }
 	mkdir "$lab_state/pods/$name"
 	pod_set "$name" kind "$rdma"
+	pod_set "$name" host "$host"
 	make_cgroup "$name"
+	if [ "$host" = yes ]; then
+		pod_set "$name" vf "$vf"
+		pod_set "$name" rdma "$("vf_$rdma" "$vf")"
+		return
+	fi
 	ip netns add "$name"
 	ip -n "$name" link set lo up
 	[ -z "$vf" ] || pod_add_vf "$name" "$vf" "$rdma"
@@ -313,6 +322,12 @@ pod_delete() {
 	[ -d "$lab_state/pods/$name" ] || return 0
 	cgroup=$(pod_cgroup "$name")
 	[ ! -e "$cgroup" ] || pod_end_processes "$cgroup"
+	if pod_is_host "$name"; then
+		pod_remove_rdma "$name" || true
+		rmdir "$cgroup"
+		rm -rf "${lab_state:?}/pods/$name"
+		return
+	fi
 	pod_return_rdma "$name" || true
 	netdev=$(pod_get "$name" netdev) || netdev=
 	if [ -n "$netdev" ]; then
@@ -336,10 +351,14 @@ pod_return_rdma() {
 		# rdma puts /var/run/netns/ before whatever it is given, and the initial netns has no name there.
 		ip netns exec "$name" rdma dev set "$device" netns ../../proc/1/ns/net
 	fi
-	if [ "$(pod_get "$name" kind)" = rxe ]; then
-		rdma link delete "$device"
+	pod_remove_rdma "$name"
+}
+
+pod_remove_rdma() {
+	if [ "$(pod_get "$1" kind)" = rxe ]; then
+		rdma link delete "$(pod_rdma "$1")"
 	else
-		pod_vf "$name" >/sys/kernel/debug/hcasim/remove
+		pod_vf "$1" >/sys/kernel/debug/hcasim/remove
 	fi
 }
 

@@ -48,8 +48,10 @@ ctl() { wardenctl --socket "$warden_socket" "$@"; }
 # What a device is called in a request: by its PCI function where it has one, since names are not unique on 7.3.
 pod_device() { if [ "$(pod_get "$1" kind)" = hcasim ]; then pod_vf "$1"; else pod_rdma "$1"; fi; }
 
+pod_netns() { if pod_is_host "$1"; then echo /proc/1/ns/net; else echo "$1"; fi; }
+
 # A pod owns its device, by netns and cgroup.
-claim() { ctl claim --device "$(pod_device "$1")" --netns "$1" --cgroup "$(pod_cgroup "$1")" --owner "test/$1"; }
+claim() { ctl claim --device "$(pod_device "$1")" --netns "$(pod_netns "$1")" --cgroup "$(pod_cgroup "$1")" --owner "test/$1"; }
 release() { ctl release --device "$(pod_device "$1")"; }
 
 # The last event that has all of the pieces of text, whole.

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/cgroup.h"
 #include "lib/util.h"
 
 #define CONFIG_MAX_BYTES (1 << 20)
@@ -44,6 +45,7 @@ void config_defaults(struct config *c)
 		.state_dir = "/var/lib/rdma-warden",
 		.bpffs = "/sys/fs/bpf/rdma-warden",
 		.metrics = "127.0.0.1:9779",
+		.pod_cgroups = { "kubepods.slice", "kubepods" }, /* the kubelet's, by cgroup driver */
 		.on_violation = REACTION_OBSERVE,
 	};
 }
@@ -267,10 +269,30 @@ static int read_umad(struct reader *r, const char *name, const cJSON *value)
 	return 0;
 }
 
+static int read_pod_cgroups(struct reader *r, const char *name, const cJSON *value)
+{
+	const cJSON *one;
+	size_t n = 0;
+
+	memset(r->config->pod_cgroups, 0, sizeof(r->config->pod_cgroups));
+	if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) > WARDEN_POD_CGROUPS)
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be a list of at most %d paths", r->file, name,
+			    WARDEN_POD_CGROUPS);
+	cJSON_ArrayForEach (one, value) {
+		if (!cJSON_IsString(one) || !one->valuestring[0] || one->valuestring[0] == '/' ||
+		    strstr(one->valuestring, "..") ||
+		    try_snprintf(r->config->pod_cgroups[n++], CONFIG_CGROUP_LEN, "%s", one->valuestring))
+			return fail(r->err, -EINVAL,
+				    "%s: \"%s\" must hold paths below " CGROUP_ROOT ", like \"kubepods.slice\"",
+				    r->file, name);
+	}
+	return 0;
+}
+
 static const struct key keys[] = {
 	{ "mode", read_mode },   { "run_dir", read_run_dir }, { "state_dir", read_state_dir },
 	{ "bpffs", read_bpffs }, { "metrics", read_metrics }, { "set_exclusive", read_set_exclusive },
-	{ "umad", read_umad },   { "qos", read_qos },
+	{ "umad", read_umad },   { "qos", read_qos },         { "pod_cgroups", read_pod_cgroups },
 };
 
 static void json_free(cJSON **json)

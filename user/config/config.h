@@ -13,6 +13,8 @@
 #include "qos/profile.h"
 #include "warden.h"
 
+#define CONFIG_CGROUP_LEN 256
+
 struct config {
 	enum warden_mode mode;
 	char run_dir[PATH_MAX];
@@ -21,6 +23,7 @@ struct config {
 	char metrics[64]; /* ADDRESS:PORT */
 	bool set_exclusive;
 	bool umad_for_host; /* "umad": "host"; else umad and issm nodes belong to nobody */
+	char pod_cgroups[WARDEN_POD_CGROUPS][CONFIG_CGROUP_LEN]; /* below the root of cgroup v2; "": none */
 	struct qos_profile profile;
 	enum warden_reaction on_violation;
 };

@@ -5,12 +5,70 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "lib/util.h"
 
 #define FILEID_KERNFS 0xfe /* include/linux/exportfs.h: the handle is the 64-bit kernfs id */
+
+static bool is_cgroup2(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+/* The id is the inode number (kernfs), and the inode of the root of the hierarchy is always 1. */
+static int check_root(const char *cgroup, struct err *err)
+{
+	struct stat st;
+
+	if (stat(CGROUP_ROOT, &st) || !is_cgroup2(CGROUP_ROOT) || st.st_ino != 1)
+		return fail(err, -EOPNOTSUPP,
+			    "cgroup %s: " CGROUP_ROOT " is not the root of a cgroup v2 hierarchy; claim by netns alone",
+			    cgroup);
+	return 0;
+}
+
+static uint32_t depth(const char *path)
+{
+	uint32_t level = 0;
+
+	for (const char *p = path; *p; p++)
+		if (*p != '/' && (p == path || p[-1] == '/'))
+			level++;
+	return level;
+}
+
+int cgroup_resolve(const char *cgroup, struct cgroup_ref *ref, struct err *err)
+{
+	const char *below = cgroup;
+	char path[PATH_MAX];
+	struct stat st;
+	int r = check_root(cgroup, err);
+
+	if (r)
+		return r;
+	if (!strncmp(cgroup, CGROUP_ROOT "/", strlen(CGROUP_ROOT) + 1))
+		below = cgroup + strlen(CGROUP_ROOT);
+	if (strstr(below, ".."))
+		return fail(err, -EINVAL, "cgroup %s: \"..\" is not taken", cgroup);
+	if (try_snprintf(path, sizeof(path), CGROUP_ROOT "/%s", below))
+		return fail(err, -ENAMETOOLONG, "cgroup: the path is too long");
+	if (stat(path, &st))
+		return fail(err, -errno, "cgroup %s: %s", path, errno == ENOENT ? "it is gone" : strerror(errno));
+	if (!S_ISDIR(st.st_mode) || !is_cgroup2(path))
+		return fail(err, -EINVAL, "cgroup %s: not a cgroup", path);
+	if (depth(below) == 0)
+		return fail(err, -EINVAL, "cgroup %s: the root owns nothing", cgroup);
+	*ref = (struct cgroup_ref){ .id = st.st_ino, .level = depth(below) };
+	return 0;
+}
 
 int cgroup_path(uint64_t id, char *to, size_t size)
 {

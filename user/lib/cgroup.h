@@ -5,8 +5,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/err.h"
+
 /* Where the cgroup v2 hierarchy of the node is mounted. */
 #define CGROUP_ROOT "/sys/fs/cgroup"
+
+struct cgroup_ref {
+	uint64_t id; /* as bpf_get_current_cgroup_id() gives it */
+	uint32_t level; /* depth below the root of the hierarchy, at least 1 */
+};
+
+/*
+ * The cgroup v2 at a path, absolute or below the root. -ENOENT: it is gone; -EINVAL: no cgroup, or the root;
+ * -EOPNOTSUPP: the node has no cgroup v2 hierarchy at CGROUP_ROOT.
+ */
+int cgroup_resolve(const char *path, struct cgroup_ref *cgroup, struct err *err);
 
 /* The path, below the root, of the cgroup v2 with that id: 0 or -errno (-ESTALE: it is gone). */
 int cgroup_path(uint64_t id, char *to, size_t size);

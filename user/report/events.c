@@ -85,18 +85,31 @@ static uint64_t wall_ns(uint64_t boottime_ns)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec - (boot_ns() - boottime_ns);
 }
 
+struct who {
+	uint64_t netns_cookie;
+	const char *cgroup; /* path */
+};
+
 /* Whoever has entered a pod's netns without being of its cgroup is not the pod, and must not be taken for it. */
-static bool is_pod(const struct warden_claim *claim, const char *cgroup)
+static bool is_owner(const struct warden_claim *claim, const void *ctx)
 {
+	const struct who *who = ctx;
 	char own[512];
 	size_t len;
 
+	if (claim->netns_cookie != who->netns_cookie)
+		return false;
 	if (!claim->cgroup_id)
 		return true;
 	if (cgroup_path(claim->cgroup_id, own, sizeof(own)))
 		return false;
 	len = strlen(own);
-	return !strncmp(cgroup, own, len) && (cgroup[len] == '/' || cgroup[len] == '\0');
+	return !strncmp(who->cgroup, own, len) && (who->cgroup[len] == '/' || who->cgroup[len] == '\0');
+}
+
+static bool is_in_netns(const struct warden_claim *claim, const void *ctx)
+{
+	return claim->netns_cookie == *(const uint64_t *)ctx;
 }
 
 static cJSON *actor_json(struct events *e, const struct warden_event *ev)
@@ -104,7 +117,7 @@ static cJSON *actor_json(struct events *e, const struct warden_event *ev)
 	cJSON *actor = cJSON_CreateObject();
 	struct warden_claim pod;
 	char text[512];
-	bool known;
+	struct who who = { .netns_cookie = ev->netns_cookie, .cgroup = text };
 
 	cJSON_AddNumberToObject(actor, "pid", ev->pid);
 	text_from_bytes(ev->comm, sizeof(ev->comm), text, sizeof(text));
@@ -114,8 +127,7 @@ static cJSON *actor_json(struct events *e, const struct warden_event *ev)
 		snprintf(text, sizeof(text), "id:%llu", (unsigned long long)ev->cgroup_id);
 	cJSON_AddStringToObject(actor, "cgroup", text);
 	cJSON_AddNumberToObject(actor, "netns", ev->netns_inum);
-	known = track_claim_of_netns(e->track, ev->netns_cookie, &pod) && is_pod(&pod, text);
-	cJSON_AddStringToObject(actor, "pod", known ? pod.owner : "");
+	cJSON_AddStringToObject(actor, "pod", track_claim_find(e->track, is_owner, &who, &pod) ? pod.owner : "");
 	return actor;
 }
 
@@ -233,7 +245,7 @@ void events_feed(struct events *e, const struct warden_event *ev)
 	char message[400];
 	cJSON *json, *detail;
 
-	if (ev->rule == RULE_NETNS_END && !track_claim_of_netns(e->track, ev->arg[0], &claim))
+	if (ev->rule == RULE_NETNS_END && !track_claim_find(e->track, is_in_netns, &ev->arg[0], &claim))
 		return;
 	json = head_json(e, ev->time_ns, ev->kind, ev->rule, ev->verdict);
 	device_json(e, json, ev);

@@ -5,12 +5,8 @@
 #include <ctype.h>
 #include <endian.h>
 #include <errno.h>
-#include <linux/magic.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "lib/cgroup.h"
 #include "lib/util.h"
@@ -39,40 +35,6 @@ static int check_owner(const char *owner, struct err *err)
 			    "owner \"%.64s\": give NAMESPACE/NAME of lower-case letters, digits, '-' and '.' (63 and "
 			    "253 at most)",
 			    owner);
-	return 0;
-}
-
-/*
- * The id that bpf_get_current_cgroup_id() gives is the inode number (kernfs), and the level is the depth
- * below the root of the hierarchy, whose inode is always 1.
- */
-static int resolve_cgroup(const char *cgroup, struct warden_claim *claim, struct err *err)
-{
-	const char *below = cgroup;
-	char path[PATH_MAX];
-	struct statfs fs;
-	struct stat st;
-
-	if (!strncmp(cgroup, CGROUP_ROOT "/", strlen(CGROUP_ROOT) + 1))
-		below = cgroup + strlen(CGROUP_ROOT);
-	if (strstr(below, ".."))
-		return fail(err, -EINVAL, "cgroup %s: \"..\" is not taken", cgroup);
-	if (stat(CGROUP_ROOT, &st) || statfs(CGROUP_ROOT, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC || st.st_ino != 1)
-		return fail(err, -EOPNOTSUPP,
-			    "cgroup %s: " CGROUP_ROOT " is not the root of a cgroup v2 hierarchy; claim by netns alone",
-			    cgroup);
-	if (try_snprintf(path, sizeof(path), CGROUP_ROOT "/%s", below))
-		return fail(err, -ENAMETOOLONG, "cgroup: the path is too long");
-	if (stat(path, &st))
-		return fail(err, -errno, "cgroup %s: %s", path, errno == ENOENT ? "it is gone" : strerror(errno));
-	if (!S_ISDIR(st.st_mode) || statfs(path, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC)
-		return fail(err, -EINVAL, "cgroup %s: not a cgroup", path);
-	claim->cgroup_id = st.st_ino;
-	for (const char *p = below; *p; p++)
-		if (*p != '/' && (p == below || p[-1] == '/'))
-			claim->cgroup_level++;
-	if (claim->cgroup_level == 0)
-		return fail(err, -EINVAL, "cgroup %s: the root owns nothing", cgroup);
 	return 0;
 }
 
@@ -141,12 +103,44 @@ static int device_find(const struct track *t, const char *spec, uint32_t *index,
 	return 0;
 }
 
+/* ---- the mirror of the map ---- */
+
+static void known_add(struct track *t, uint32_t index, const struct warden_claim *claim)
+{
+	/* The map, which has as many entries, has just taken it. */
+	t->known[t->known_count++] = (struct known_claim){ .index = index, .claim = *claim };
+}
+
+static void known_remove(struct track *t, uint32_t index)
+{
+	for (size_t i = 0; i < t->known_count; i++)
+		if (t->known[i].index == index)
+			t->known[i--] = t->known[--t->known_count];
+}
+
+int claims_load(struct track *t)
+{
+	_cleanup_free_ uint32_t *keys = NULL;
+	struct warden_claim claim;
+	long count;
+
+	t->known = calloc(t->max_devices, sizeof(*t->known));
+	if (!t->known)
+		return -ENOMEM;
+	count = map_keys(t->claims, t->max_devices, sizeof(claim), &keys);
+	for (long i = 0; i < count; i++)
+		if (!bpf_map_lookup_elem(t->claims, &keys[i], &claim))
+			known_add(t, keys[i], &claim);
+	return count < 0 ? (int)count : 0;
+}
+
 /* ---- claim and release ---- */
 
 int track_claim(struct track *t, const struct claim_request *request, uint32_t *index, struct warden_claim *claim,
 		struct err *err)
 {
 	struct warden_claim holder;
+	struct cgroup_ref cgroup = {};
 	int r;
 
 	*claim = (struct warden_claim){ .source = "manual" };
@@ -156,14 +150,18 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 	if (!r)
 		r = resolve_netns(t, request, claim, err);
 	if (!r && request->cgroup)
-		r = resolve_cgroup(request->cgroup, claim, err);
+		r = cgroup_resolve(request->cgroup, &cgroup, err);
 	if (r)
 		return r;
 	snprintf(claim->owner, sizeof(claim->owner), "%s", request->owner);
+	claim->cgroup_id = cgroup.id;
+	claim->cgroup_level = cgroup.level;
 	claim->since_ns = boot_ns();
 	claim->id = claim->since_ns;
-	if (!bpf_map_update_elem(t->claims, index, claim, BPF_NOEXIST))
+	if (!bpf_map_update_elem(t->claims, index, claim, BPF_NOEXIST)) {
+		known_add(t, *index, claim);
 		return 0;
+	}
 	if (errno == EEXIST && track_claim_get(t, *index, &holder))
 		return fail(err, -EEXIST, "device %.64s: claimed by %s already; release it first", request->device,
 			    holder.owner);
@@ -180,12 +178,14 @@ int track_release(struct track *t, const char *device, uint32_t *index, struct w
 		return r;
 	if (!track_claim_get(t, *index, claim) || bpf_map_delete_elem(t->claims, index))
 		return fail(err, -ENOENT, "device %.64s: it is not claimed", device);
+	known_remove(t, *index);
 	return 0;
 }
 
 void track_claim_drop(struct track *t, uint32_t index)
 {
 	bpf_map_delete_elem(t->claims, &index); /* -ENOENT: it had none */
+	known_remove(t, index);
 }
 
 /* ---- look-ups ---- */
@@ -197,24 +197,28 @@ bool track_device_get(const struct track *t, uint32_t index, struct warden_devic
 
 bool track_claim_get(const struct track *t, uint32_t index, struct warden_claim *claim)
 {
-	return !bpf_map_lookup_elem(t->claims, &index, claim);
+	for (size_t i = 0; i < t->known_count; i++) {
+		if (t->known[i].index != index)
+			continue;
+		*claim = t->known[i].claim;
+		return true;
+	}
+	return false;
 }
 
-bool track_claim_of_netns(const struct track *t, uint64_t cookie, struct warden_claim *claim)
+bool track_claim_find(const struct track *t, bool (*match)(const struct warden_claim *claim, const void *ctx),
+		      const void *ctx, struct warden_claim *claim)
 {
-	_cleanup_free_ uint32_t *keys = NULL;
-	long count = cookie == t->host.cookie ? 0 : map_keys(t->claims, t->max_devices, sizeof(*claim), &keys);
-
-	for (long i = 0; i < count; i++)
-		if (track_claim_get(t, keys[i], claim) && claim->netns_cookie == cookie)
-			return true;
+	for (size_t i = 0; i < t->known_count; i++) {
+		if (!match(&t->known[i].claim, ctx))
+			continue;
+		*claim = t->known[i].claim;
+		return true;
+	}
 	return false;
 }
 
 uint32_t track_claim_count(const struct track *t)
 {
-	_cleanup_free_ uint32_t *keys = NULL;
-	long count = map_keys(t->claims, t->max_devices, sizeof(struct warden_claim), &keys);
-
-	return count < 0 ? 0 : (uint32_t)count;
+	return (uint32_t)t->known_count;
 }

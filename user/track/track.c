@@ -36,12 +36,19 @@ int track_open(struct track **track, const struct loader *loader, struct err *er
 		return r;
 	}
 	t->max_devices = info.max_entries;
+	r = claims_load(t);
+	if (r) {
+		track_close(t);
+		return fail(err, r, "map claims: %s", strerror(-r));
+	}
 	*track = t;
 	return 0;
 }
 
 void track_close(struct track *t)
 {
+	if (t)
+		free(t->known);
 	free(t);
 }
 
@@ -167,13 +174,11 @@ static int scan_netns(int fd, const struct netns_id *id, void *ctx)
 /* Claims on devices that went while no wardend ran: their index never comes back. */
 static void drop_stale_claims(struct track *t)
 {
-	_cleanup_free_ uint32_t *keys = NULL;
-	long count = map_keys(t->claims, t->max_devices, sizeof(struct warden_claim), &keys);
 	struct warden_device d;
 
-	for (long i = 0; i < count; i++)
-		if (!track_device_get(t, keys[i], &d))
-			track_claim_drop(t, keys[i]);
+	for (size_t i = t->known_count; i-- > 0;) /* a drop puts the last one, already seen, in its place */
+		if (!track_device_get(t, t->known[i].index, &d))
+			track_claim_drop(t, t->known[i].index);
 }
 
 void track_scan(struct track *t)

@@ -69,8 +69,9 @@ void track_claim_drop(struct track *track, uint32_t index);
 /* Look-ups for events: false when there is none (any more). */
 bool track_device_get(const struct track *track, uint32_t index, struct warden_device *device);
 bool track_claim_get(const struct track *track, uint32_t index, struct warden_claim *claim);
-/* The claim whose netns that is, if any: what an actor belongs to. */
-bool track_claim_of_netns(const struct track *track, uint64_t cookie, struct warden_claim *claim);
+/* The first claim that matches. */
+bool track_claim_find(const struct track *track, bool (*match)(const struct warden_claim *claim, const void *ctx),
+		      const void *ctx, struct warden_claim *claim);
 
 uint32_t track_claim_count(const struct track *track);
 

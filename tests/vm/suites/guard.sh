@@ -25,23 +25,30 @@ t_check() {
 	expect 'nothing left behind' wait_until 20 nothing_is_left
 }
 
-# ---- one device, its owner, and everybody else; $kind is hcasim or rxe ----
+# ---- one device, its owner, and everybody else ----
+# $kind: hcasim, rxe, or hostpod: pods that share the host's netns (hostNetwork) and have an rxe device each. That is
+# also how rxe is covered in exclusive mode before 7.3, where it cannot change netns.
+
+need_kind() { [ -n "$(pod_get "$(owner)" kind)" ] || skip "before 7.3 an rxe device cannot be in a pod's netns"; }
 
 owner() { printf 'owner-%s\n' "$kind"; }
 other() { printf 'other-%s\n' "$kind"; }
 owner_works() { pod_exec "$(owner)" uverbs context "$(pod_uverbs "$(owner)")"; }
 node() { pod_uverbs "$(owner)"; }
 
+# In exclusive mode the kernel itself keeps the host from a device of another netns.
+pod_is_elsewhere() { rdma_mode_is exclusive && ! pod_is_host "$(owner)"; }
+
 # Unclaimed: the host may, as far as the kernel lets it; a pod may not.
 t_unclaimed() {
-	need_rdma "$kind"
-	uverbs open "$(node)" || rdma_mode_is exclusive
+	need_kind
+	uverbs open "$(node)" || pod_is_elsewhere
 	refused pod_exec "$(owner)" uverbs open "$(node)"
 	event rule=exclusive.open verdict=denied comm=uverbs "owner=" "cgroup=/kubepods.slice/$(owner)"
 }
 
 t_owner() {
-	need_rdma "$kind"
+	need_kind
 	claim "$(owner)"
 	claim "$(other)"
 	expect 'the owner works' owner_works
@@ -50,7 +57,7 @@ t_owner() {
 
 t_host_refused() {
 	local device
-	need_rdma "$kind"
+	need_kind
 	device=$(pod_rdma "$(owner)")
 	refused uverbs open "$(node)"
 	event kind=violation rule=exclusive.open verdict=denied "device=$device" "owner=test/$(owner)" comm=uverbs uid:=0 \
@@ -58,7 +65,7 @@ t_host_refused() {
 }
 
 t_pod_refused() {
-	need_rdma "$kind"
+	need_kind
 	refused pod_exec "$(other)" uverbs open "$(node)"
 	event rule=exclusive.open verdict=denied "owner=test/$(owner)" "cgroup=/kubepods.slice/$(other)" \
 		"netns:=$(pod_netns_inode "$(other)")" "pod=test/$(other)"
@@ -66,32 +73,36 @@ t_pod_refused() {
 
 # The owner's netns is not enough where the claim names a cgroup too.
 t_cgroup_decides() {
-	need_rdma "$kind"
-	refused ip netns exec "$(owner)" uverbs open "$(node)"
+	need_kind
+	refused in_netns_of "$(owner)" uverbs open "$(node)"
 	event rule=exclusive.open verdict=denied "owner=test/$(owner)" cgroup=/ "netns:=$(pod_netns_inode "$(owner)")" pod=
 }
 
+in_netns_of() { nsenter --net="$(pod_netns_path "$1")" "${@:2}"; }
+pod_netns_path() { if pod_is_host "$1"; then echo /proc/1/ns/net; else echo "/run/netns/$1"; fi; }
+
 # Opened by the owner, used from another netns: the kernel checks at the open alone.
 t_inherited() {
-	need_rdma "$kind"
+	need_kind
+	[ "$kind" != hostpod ] || skip 'it is in the host netns already'
 	refused pod_exec "$(owner)" uverbs reuse "$(node)" --netns /proc/1/ns/net
 	event rule=exclusive.inherited-fd verdict=denied "owner=test/$(owner)" comm=uverbs
 }
 
 t_in_the_list() {
 	local line
-	need_rdma "$kind"
+	need_kind
 	line=$(ctl devices --json | grep -F "\"owner\":\"test/$(owner)\"")
 	expect_match "\"device\":\"$(pod_rdma "$(owner)")\"" "$line"
 	expect_match "\"cdevs\":\[.*\"$(basename "$(node)")\"" "$line"
 	expect_match '"claim_source":"manual".*"state":"claimed"' "$line"
-	expect_match '"netdev":"net1"' "$line"
+	if [ "$kind" != hostpod ]; then expect_match '"netdev":"net1"' "$line"; fi
 	if [ "$kind" = hcasim ]; then expect_match "\"pci\":\"$(pod_vf "$(owner)")\",\"pf\":\"[a-z0-9]+\"" "$line"; fi
-	expect_match "\"node_guid\":\"$(in_netns "$(owner)" cat "/sys/class/infiniband/$(pod_rdma "$(owner)")/node_guid")\"" "$line"
+	expect_match "\"node_guid\":\"$(pod_exec "$(owner)" cat "/sys/class/infiniband/$(pod_rdma "$(owner)")/node_guid")\"" "$line"
 }
 
 t_counts() {
-	need_rdma "$kind"
+	need_kind
 	rm -f "$lab_state/stdin-$kind"
 	mkfifo "$lab_state/stdin-$kind"
 	pod_exec "$(owner)" uverbs hold "$(node)" --qps 3 --mrs 2 <"$lab_state/stdin-$kind" >"$lab_state/hold" &
@@ -105,13 +116,13 @@ t_counts() {
 counts_are_zero() { ctl devices --json | grep -F "\"owner\":\"test/$(owner)\"" | grep -F '"qps":0,"mrs":0,"contexts":0'; }
 
 t_killed() {
-	need_rdma "$kind"
+	need_kind
 	refused uverbs open "$(node)"
 	expect 'the owner works without wardend' owner_works
 }
 
 t_restarted() {
-	need_rdma "$kind"
+	need_kind
 	refused uverbs open "$(node)"
 	expect 'the owner works' owner_works
 	ctl devices --json | expect_match "\"owner\":\"test/$(owner)\"" -
@@ -119,16 +130,15 @@ t_restarted() {
 }
 
 t_audit() {
-	need_rdma "$kind"
-	# In exclusive mode the kernel itself refuses.
-	uverbs open "$(node)" || rdma_mode_is exclusive
+	need_kind
+	uverbs open "$(node)" || pod_is_elsewhere
 	event rule=exclusive.open verdict=observed "owner=test/$(owner)" comm=uverbs
 	expect 'the owner works' owner_works
 	no_event '"verdict":"denied"'
 }
 
 t_released() {
-	need_rdma "$kind"
+	need_kind
 	release "$(owner)"
 	event kind=change rule=claim.release "owner=test/$(owner)"
 	refused pod_exec "$(owner)" uverbs open "$(node)"
@@ -140,8 +150,9 @@ t_released() {
 # The netns of a claim ends: the device stays closed until somebody says that it is free.
 t_orphan() {
 	local device vf
-	[ "$kind" = hcasim ] || skip 'an rxe device ends with its netdev, which a VF of a dead netns is not'
-	need_rdma "$kind"
+	[ "$kind" != rxe ] || skip 'the lab takes a pod of rxe down device first'
+	[ "$kind" != hostpod ] || skip 'the host netns does not end'
+	need_kind
 	device=$(pod_rdma "$(owner)") vf=$(pod_vf "$(owner)")
 	ip netns delete "$(owner)"
 	event kind=change rule=netns.end "owner=test/$(owner)"
@@ -165,7 +176,7 @@ t_umad() {
 
 t_unload() {
 	kind=hcasim
-	need_rdma "$kind"
+	need_kind
 	expect_fail 'not under a running wardend' wardend --config "$warden_dir/config" --unload
 	refused uverbs open "$(pod_uverbs other-hcasim)"
 	warden_unload
@@ -175,7 +186,7 @@ t_unload() {
 
 each_kind() {
 	local case
-	for kind in hcasim rxe; do
+	for kind in hcasim rxe hostpod; do
 		for case in "$@"; do run_case "$mode, $kind: $case" "t_$case"; done
 	done
 }
@@ -190,6 +201,8 @@ run_mode() {
 		pod_create "owner-$kind" --vf next --rdma "$kind"
 		pod_create "other-$kind" --vf next --rdma "$kind"
 	done
+	pod_create owner-hostpod --host --vf next --rdma rxe
+	pod_create other-hostpod --host --vf next --rdma rxe
 	start_or_die '"mode":"enforce"'
 	each_kind unclaimed owner host_refused pod_refused cgroup_decides inherited in_the_list counts
 	run_case "$mode: umad" t_umad
@@ -220,8 +233,7 @@ watch_opens() {
 	rm -f "$lab_state/opened"
 	: >"$lab_state/tries"
 	while :; do
-		for node in "$(pod_uverbs owner-hcasim)" "$(pod_uverbs owner-rxe)"; do
-			[ -n "$node" ] || continue
+		for node in "$(pod_uverbs owner-hcasim)" "$(pod_uverbs owner-hostpod)"; do
 			echo "$node" >>"$lab_state/tries"
 			! uverbs open "$node" >/dev/null 2>&1 || echo "$node" >>"$lab_state/opened"
 		done
