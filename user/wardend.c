@@ -139,6 +139,34 @@ static void signal_ready(struct source *source, uint32_t events)
 	loop_stop(d->loop);
 }
 
+/* Reads the netns mode of the RDMA subsystem, changes it if the configuration wants that, and tells the loader. */
+static int settle_netns_mode(struct daemon *d, struct err *err)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
+	_cleanup_close_ int self = netns_open("/proc/self/ns/net", 0, err);
+	enum rdma_netns_mode mode = RDMA_NETNS_SHARED;
+	int r;
+
+	if (self < 0)
+		return self;
+	r = rdma_open(&nl, self);
+	if (!r)
+		r = rdma_netns_mode_get(nl, &mode);
+	if (r)
+		return fail(err, r, "the RDMA netns mode cannot be read: %s", strerror(-r));
+	if (d->config.set_exclusive && mode == RDMA_NETNS_SHARED) {
+		r = rdma_netns_mode_set(nl, RDMA_NETNS_EXCLUSIVE);
+		mode = r ? mode : RDMA_NETNS_EXCLUSIVE;
+	}
+	loader_note_netns_mode(d->loader, mode == RDMA_NETNS_EXCLUSIVE);
+	if (r == -EBUSY)
+		return fail(
+			err, r,
+			"set_exclusive: the kernel refuses while other network namespaces exist; set ib_core's option "
+			"netns_mode=0 and reboot");
+	return r ? fail(err, r, "set_exclusive: %s", strerror(-r)) : 0;
+}
+
 /* Attaches what has become possible; the devices that were there before are entered. */
 static void attach_rdma(struct daemon *d)
 {
@@ -148,6 +176,8 @@ static void attach_rdma(struct daemon *d)
 		return;
 	track_scan(d->track);
 	if (write_settings(d, &err))
+		events_fault(d->events, "%s", err.text);
+	if (settle_netns_mode(d, &err))
 		events_fault(d->events, "%s", err.text);
 	if (loader_rdma_attached(d->loader))
 		pr_info("the programs on the RDMA modules are attached");
@@ -245,6 +275,7 @@ static int signal_descriptor(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN); /* who read the events from stdout may have gone */
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -265,31 +296,6 @@ static int open_sources(struct daemon *d, struct err *err)
 }
 
 /* ---- start and stop ---- */
-
-static int set_exclusive(struct daemon *d, struct err *err)
-{
-	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
-	_cleanup_close_ int self = netns_open("/proc/self/ns/net", 0, err);
-	enum rdma_netns_mode mode;
-	int r;
-
-	if (self < 0)
-		return self;
-	r = rdma_open(&nl, self);
-	if (!r)
-		r = rdma_netns_mode_get(nl, &mode);
-	if (r)
-		return fail(err, r, "the RDMA netns mode cannot be read: %s", strerror(-r));
-	if (!d->config.set_exclusive || mode == RDMA_NETNS_EXCLUSIVE)
-		return 0;
-	r = rdma_netns_mode_set(nl, RDMA_NETNS_EXCLUSIVE);
-	if (r == -EBUSY)
-		return fail(
-			err, r,
-			"set_exclusive: the kernel refuses while other network namespaces exist; set ib_core's option "
-			"netns_mode=0 and reboot");
-	return r ? fail(err, r, "set_exclusive: %s", strerror(-r)) : 0;
-}
 
 static int open_parts(struct daemon *d, const struct arguments *args, struct err *err)
 {
@@ -369,14 +375,9 @@ static int serve(struct daemon *d, struct err *err)
 
 static int run(struct daemon *d, const struct arguments *args, struct err *err)
 {
-	struct err why;
 	int r = open_parts(d, args, err);
 
-	if (r)
-		return r;
-	if (rdma_module_loaded("ib_core") && set_exclusive(d, &why))
-		events_fault(d->events, "%s", why.text);
-	return serve(d, err);
+	return r ? r : serve(d, err);
 }
 
 /* ---- --check and --unload ---- */

@@ -23,6 +23,7 @@ warden_start() {
 	# Not in the case's subshell: it outlives the case that starts it. ASan's leak check needs ptrace, which is there.
 	setsid wardend --config "$warden_dir/config" "$@" >>"$warden_events" 2>>"$warden_log" </dev/null &
 	echo $! >"$warden_dir/pid"
+	disown # or bash would report its end in the middle of a case
 	wait_until 30 warden_answers || { tail -n 20 "$warden_log"; return 1; }
 }
 

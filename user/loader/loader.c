@@ -346,15 +346,44 @@ int loader_open(struct loader **loader, const struct loader_options *options, st
 	return 0;
 }
 
+void loader_note_netns_mode(struct loader *l, bool exclusive)
+{
+	if (exclusive)
+		feature_set(l, "kernel.rdma-netns", FEATURE_ACTIVE, "exclusive", "%s", "");
+	else
+		feature_set(l, "kernel.rdma-netns", FEATURE_FALLBACK, "shared", "%s",
+			    "the kernel lets every netns open every device; the guard alone tells them apart");
+}
+
+/* What the rule knows and this version does not judge: said, so that nobody takes silence for safety. */
+static void note_limits(struct loader *l)
+{
+	static const struct {
+		const char *feature, *reason;
+	} limits[] = {
+		{ "exclusive.fd-pass", "not in this version; a descriptor that was passed on is judged at each ioctl" },
+		{ "exclusive.mmap", "not in this version" },
+		{ "exclusive.netlink", "not in this version; moves and renames are reported after they happened" },
+		{ "marking.write-abi",
+		  "not in this version; a command by write(2) is audited after it was carried out" },
+		{ "packets", "not in this version" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		feature_set(l, limits[i].feature, FEATURE_UNAVAILABLE, "", "%s", limits[i].reason);
+}
+
 int loader_attach_guard(struct loader *l, struct err *err)
 {
 	int r = object_attach(l, OBJECT_GUARD, err);
 
-	if (!r)
-		feature_set(l, "marking.verdict", FEATURE_ACTIVE, l->mechanism == GUARD_LSM ? "lsm" : "fmod_ret", "%s",
-			    l->mechanism == GUARD_LSM ? "MODIFY_QP through the ioctl"
-						      : "MODIFY_QP through the ioctl; a command on a page that is not "
-							"present is refused unread");
+	if (r)
+		return r;
+	note_limits(l);
+	feature_set(l, "marking.verdict", FEATURE_ACTIVE, l->mechanism == GUARD_LSM ? "lsm" : "fmod_ret", "%s",
+		    l->mechanism == GUARD_LSM ? "MODIFY_QP through the ioctl"
+					      : "MODIFY_QP through the ioctl; a command on a page that is not "
+						"present is refused unread");
 	return r;
 }
 

@@ -52,6 +52,9 @@ int loader_attach_rdma(struct loader *loader);
 /* True when the programs of loader_attach_rdma() are all attached. */
 bool loader_rdma_attached(const struct loader *loader);
 bool loader_audits_kernel_copy(const struct loader *loader);
+/* What the RDMA subsystem itself does about netns, as a feature among the others. */
+void loader_note_netns_mode(struct loader *loader, bool exclusive);
+
 /* The start is done: from now on the pins outlive this process. */
 void loader_keep(struct loader *loader);
 /*
