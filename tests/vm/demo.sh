@@ -247,11 +247,12 @@ transfer() {
 	wait "$server" || status=$?
 }
 
-# perftest prints a page; the figures are enough.
+# perftest prints a page; the figures, or the error, are enough.
 run_shown_short() {
 	show "$1" "${*:2}"
 	run_quietly "$@"
-	if worked; then bandwidth | sed 's/^/     /'; else tail -n 3 <<<"$output" | sed 's/^/     /'; fi
+	if worked; then bandwidth; else grep -iE 'fail|unable|cannot' <<<"$output"; fi | sed 's/^ */     /'
+	worked || printf '     %s(status %s)%s\n' "$dim" "$status" "$plain"
 }
 
 scene_traffic() {
