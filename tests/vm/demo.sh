@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The story of two pods and an intruder, told live: `make demo`, or tests/vm/run --kernel 7.3 tests/vm/demo.sh [--colour].
-# 7.3 because there an rxe device moves into a pod and carries traffic in it. Everything that is told is checked; the first
+# 7.3 because there an rxe device moves into a pod and carries traffic in it; a third pod has a simulated one that, unlike rxe
+# and like hardware, is a child of its VF and outlives its pod. Everything that is told is checked; the first
 # thing that goes otherwise ends the demo with a status of 1 and the name of its scene.
 set -uo pipefail
 # shellcheck source=lib.sh
@@ -113,7 +114,9 @@ follow_events() {
 		done
 	) &
 	follower=$!
+	wait_until 5 follower_is_connected
 }
+follower_is_connected() { ss -xH state established | grep -q /run/rdma-warden/warden.sock; }
 
 mark_events() { events_before=$(wc -l <"$seen_events"); }
 new_events() { tail -n "+$((events_before + 1))" "$seen_events"; }
@@ -147,8 +150,11 @@ start_wardend() {
 
 no_wardend() { ! kill -0 "$wardend" 2>/dev/null; }
 
+# By the PCI function where the device is its child, as on hardware.
+device_of() { if [ "$(pod_get "$1" kind)" = hcasim ]; then pod_vf "$1"; else pod_rdma "$1"; fi; }
+
 claim() {
-	run node wardenctl claim --device "$(pod_rdma "$1")" --netns "$1" --cgroup "$(pod_cgroup "$1")" --owner "demo/$1"
+	run node wardenctl claim --device "$(device_of "$1")" --netns "$1" --cgroup "$(pod_cgroup "$1")" --owner "demo/$1"
 	must "$(pod_rdma "$1") belongs to demo/$1" worked
 }
 
@@ -182,15 +188,14 @@ bandwidth() { awk '/BW average/ { getline; printf "%s messages of %s bytes, %s M
 scene_node() {
 	local pod
 	scene a 'The node, without the warden' 'the kernel holds some doors and leaves two open' <<-'TEXT'
-	Two pods, each with an SR-IOV VF and an RDMA device on it, as a CNI chain leaves them. The RDMA subsystem is in exclusive
-	mode, so the kernel shows and opens a device only in its own network namespace. It asks that at the open, and it asks
+	Pods, each with an SR-IOV VF and an RDMA device on it, as a CNI chain leaves them. The RDMA subsystem is in exclusive mode, so the kernel shows and opens a device only in its own network namespace. It asks that at the open, and it asks
 	for the namespace alone.
 	TEXT
 	run node rdma system show
 	must 'the mode is exclusive' said 'netns exclusive'
-	for pod in pod-a pod-b; do
+	for pod in pod-a pod-b pod-c; do
 		run "$pod" rdma link show
-		must "$pod sees its own device and no other" said "^link $(pod_rdma "$pod")/1 state ACTIVE"
+		must "$pod sees its own device and no other" is_the_only "$(pod_rdma "$pod")"
 	done
 	node_a=$(pod_uverbs pod-a)
 	say "pod-a's device is $node_a. A process of the host:"
@@ -205,8 +210,10 @@ scene_node() {
 	scene_end 'plain open refused; setns and a carried descriptor went through'
 }
 
+is_the_only() { [[ $output == "link $1/1 state ACTIVE"* && $output != *$'\n'* ]]; }
+
 scene_start() {
-	scene b 'The warden takes over' 'features active, two devices claimed' <<-'TEXT'
+	scene b 'The warden takes over' 'features active, three devices claimed' <<-'TEXT'
 	wardend loads its BPF programs, pins them and finds the devices. A claim says whose a device is: the owner's network
 	namespace and its cgroup. From then on nobody else touches it, the host's root included.
 	TEXT
@@ -221,10 +228,11 @@ scene_start() {
 	must 'nothing is missing' eval '! said unavailable'
 	claim pod-a
 	claim pod-b
+	claim pod-c
 	run node wardenctl devices
-	must 'both are claimed' test "$(grep -cE 'demo/pod-[ab] +claimed' <<<"$output")" = 2
-	must_report 'the claims are on record' 'claim.set +.*demo/pod-b'
-	scene_end "guard $(wardenctl capabilities --json | sed -n 's/.*guard.mechanism".*"by":"\([a-z_]*\)".*/\1/p'), two claims"
+	must 'all are claimed' test "$(grep -cE 'demo/pod-[abc] +claimed' <<<"$output")" = 3
+	must_report 'the claims are on record' 'claim.set +.*demo/pod-c'
+	scene_end "guard $(wardenctl capabilities --json | sed -n 's/.*guard.mechanism".*"by":"\([a-z_]*\)".*/\1/p'), three claims"
 }
 
 # POD: the client's side of a transfer with the right class
@@ -239,11 +247,12 @@ transfer() {
 	wait "$server" || status=$?
 }
 
-# perftest prints a page; the figures are enough.
+# perftest prints a page; the figures, or the error, are enough.
 run_shown_short() {
 	show "$1" "${*:2}"
 	run_quietly "$@"
-	if worked; then bandwidth | sed 's/^/     /'; else tail -n 3 <<<"$output" | sed 's/^/     /'; fi
+	if worked; then bandwidth; else grep -iE 'fail|unable|cannot' <<<"$output"; fi | sed 's/^ */     /'
+	worked || printf '     %s(status %s)%s\n' "$dim" "$status" "$plain"
 }
 
 scene_traffic() {
@@ -332,16 +341,41 @@ scene_killed() {
 	run node wardenctl events --since "$since"
 	must 'it reports the open that it was not there for' said 'denied +exclusive.open +rxe_pod-a of demo/pod-a'
 	must 'and the use of the descriptor' said 'denied +exclusive.inherited-fd +rxe_pod-a of demo/pod-a'
-	must 'the claims are still there' test "$(wardenctl devices | grep -cE 'demo/pod-[ab] +claimed')" = 2
+	must 'the claims are still there' test "$(wardenctl devices | grep -cE 'demo/pod-[abc] +claimed')" = 3
+	follow_events
 	scene_end 'refused without wardend, two events delivered late'
 }
 
+scene_pod_dies() {
+	local vf node_c
+	scene g 'A pod dies' 'device closed to all until released' <<-'TEXT'
+	pod-c's network namespace ends and the kernel hands the device back to the host, with whatever the pod left in it. The claim
+	outlives the namespace: nobody gets the device until somebody says that it is clean.
+	TEXT
+	vf=$(pod_vf pod-c)
+	run node ip netns delete pod-c
+	must_report 'the device is reported as an orphan' 'exclusive.orphan +hcasim0 of demo/pod-c'
+	wait_until 5 is_orphan "$vf"
+	run node wardenctl devices
+	must 'and shown as one' said 'demo/pod-c +orphan'
+	node_c=/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")
+	run node uverbs open "$node_c"
+	must 'the host is refused' refused
+	run node wardenctl release --device "$vf"
+	must 'released' worked
+	run node uverbs open "$node_c"
+	must 'now it is the host'"'"'s' worked
+	scene_end 'orphan refused, free after the release'
+}
+is_orphan() { wardenctl devices --json | grep -F "\"pci\":\"$1\"" | grep -F '"state":"orphan"'; }
+
 scene_unload() {
-	scene g 'Unload' 'nothing is left' <<-'TEXT'
+	scene h 'Unload' 'nothing is left' <<-'TEXT'
 	A stopped wardend leaves the rule in force, as an upgrade needs. --unload ends it.
 	TEXT
 	run node kill "$wardend"
 	must 'wardend is gone' wait_until 10 no_wardend
+	wait "$follower" 2>/dev/null
 	run node ls /sys/fs/bpf/rdma-warden
 	must 'its pins are there' said links
 	run node wardend --config "$config" --unload
@@ -365,7 +399,8 @@ prepare_pods() {
 	mapfile -t vfs < <(vf_list)
 	rdma_mode exclusive
 	# A VF of each PF, so that what the pods send to each other crosses the wire between the PFs.
-	pod_create pod-a --vf "${vfs[0]}" --rdma rxe && pod_create pod-b --vf "${vfs[-1]}" --rdma rxe
+	pod_create pod-a --vf "${vfs[0]}" --rdma rxe && pod_create pod-b --vf "${vfs[-1]}" --rdma rxe &&
+		pod_create pod-c --vf next --rdma hcasim
 }
 
 rdma_works rxe || rdma_mode exclusive
@@ -380,5 +415,6 @@ scene_traffic
 scene_intruder
 scene_marking
 scene_killed
+scene_pod_dies
 scene_unload
 summary

@@ -45,14 +45,28 @@ t_device_is_guarded() {
 	event rule=exclusive.open verdict=denied "device=$(pod_rdma late)" owner=test/late comm=uverbs
 }
 
-t_unload() {
+# The programs on ib_core's functions hold it.
+t_modules_go() {
+	pod_delete late
+	event kind=change rule=device.remove device=rxe_late owner=test/late
+	modprobe -r rdma_rxe
+	warden_stop
+	expect_fail 'ib_core goes under the pinned programs' unload_rdma
 	warden_unload
 	expect 'no pins' test -z "$(ls /sys/fs/bpf)"
+	wait_until 20 unload_rdma
+}
+
+unload_rdma() {
+	local module
+	for module in rdma_ucm rdma_cm iw_cm ib_umad ib_uverbs ib_cm ib_core; do
+		[ ! -e "/sys/module/$module" ] || rmmod "$module" || return 1
+	done
 }
 
 warden_start '"mode":"enforce"' || { echo 'not ok - wardend starts'; exit 1; }
 run_case 'without modules: what is missing, and why' t_without_modules
 run_case 'the modules are loaded: all becomes active' t_modules_come
 run_case 'a device made then is guarded' t_device_is_guarded
-run_case 'unload' t_unload
+run_case 'the modules go, but not before the programs' t_modules_go
 suite_end

@@ -233,10 +233,24 @@ static int dispatch(struct client *c, const cJSON *request, struct err *err)
 	return kind->handle(c->server->options.ctx, request, &reply, err);
 }
 
+/* One JSON value and nothing behind it, or NULL. */
+static cJSON *parse_line(const char *line, size_t len)
+{
+	const char *end = NULL;
+	cJSON *json = cJSON_ParseWithLengthOpts(line, len, &end, 0);
+
+	while (json && end < line + len && strchr(" \t\r", *end) && *end)
+		end++;
+	if (json && end == line + len)
+		return json;
+	cJSON_Delete(json);
+	return NULL;
+}
+
 static void serve_line(struct client *c, const char *line, size_t len)
 {
 	struct err err = {};
-	cJSON *request = cJSON_ParseWithLength(line, len);
+	cJSON *request = parse_line(line, len);
 	int r = request ? dispatch(c, request, &err) : fail(&err, -EINVAL, "the request is not JSON");
 
 	cJSON_Delete(request);
