@@ -91,7 +91,7 @@ static void the_lock_ends_with_the_process(void **state)
 	(void)state;
 	need_bpffs();
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	pid = fork();
+	pid = test_fork();
 	if (!pid) {
 		lock = pins_open(folder, NULL);
 		(void)!write(ready[1], "", 1);

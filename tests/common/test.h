@@ -39,6 +39,9 @@ const char *temp_file(const char *name, const void *bytes, size_t len);
 /* Gives this process mounts of its own that the machine does not see: 0 or -errno, the same answer each time. */
 int private_mounts(void);
 
+/* fork(), but the child does not outlive the test: it would hold the pipe on which tests/check waits for the end. */
+int test_fork(void);
+
 void assert_contains(const char *text, const char *piece);
 
 /* Runs a whole program of cases. */

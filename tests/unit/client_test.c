@@ -76,7 +76,7 @@ static struct result *ask(const char *wanted, const char *answer, size_t piece)
 	static struct result result;
 	int fd = listen_there(), status;
 	cJSON *request = cJSON_CreateObject();
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (!pid)
 		serve_once(fd, wanted, answer, piece);
@@ -224,7 +224,7 @@ static void it_hangs_up(void **state)
 	big[4 << 20] = '\0';
 	cJSON_AddStringToObject(request, "request", big);
 	fd = listen_there();
-	pid = fork();
+	pid = test_fork();
 	if (!pid) {
 		close(accept(fd, NULL, NULL));
 		_exit(0);

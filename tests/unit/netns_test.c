@@ -31,7 +31,7 @@ static struct holder hold_netns(void)
 
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(hold, O_CLOEXEC), 0);
-	h.pid = fork();
+	h.pid = test_fork();
 	if (!h.pid) {
 		close(hold[1]);
 		e = unshare(CLONE_NEWNET) ? errno : 0;
@@ -76,7 +76,7 @@ static void wrong_names(void **state)
 
 static void missing(void **state)
 {
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 	struct err err;
 
 	(void)state;

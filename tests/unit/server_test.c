@@ -224,7 +224,7 @@ static void start(void **state)
 	snprintf(socket_path, sizeof(socket_path), "%s", temp_path("sock"));
 	temp_file("sock", "stale", 5); /* left by one that was killed */
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	server_pid = fork();
+	server_pid = test_fork();
 	if (!server_pid)
 		serve(ready[1]);
 	close(ready[1]);
@@ -515,7 +515,7 @@ static int as_nobody(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	char byte;
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 	int status, fd;
 
 	if (!pid) {
