@@ -360,9 +360,11 @@ static void lines_go_to_stdout(void **state)
 	char text[8192] = "", *line, *rest = text;
 	cJSON *json;
 
+	/* As in a pipe: who reads there sees a violation at once all the same. */
+	setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
 	events_feed(f->events, &ev);
 	events_feed(f->events, &ev);
-	/* Without a flush here: who tails the log sees a violation at once. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	assert_true(pread(f->out, text, sizeof(text) - 1, 0) > 0);
 	for (int seq = 1; seq <= 2; seq++) {
 		line = strsep(&rest, "\n");
