@@ -25,7 +25,7 @@ static int fuzz_claim(void *ctx, const cJSON *args, struct reply *reply, struct 
 
 static int fuzz_events(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
-	static const char *const known[] = {"since", "follow", NULL};
+	static const char *const known[] = { "since", "follow", NULL };
 	double since;
 	int r = check_keys(args, known, err);
 
@@ -36,11 +36,11 @@ static int fuzz_events(void *ctx, const cJSON *args, struct reply *reply, struct
 	return r;
 }
 
-static const struct request_kind fuzz_kinds[] = {{"claim", fuzz_claim}, {"events", fuzz_events}, {NULL, NULL}};
+static const struct request_kind fuzz_kinds[] = { { "claim", fuzz_claim }, { "events", fuzz_events }, { NULL, NULL } };
 
 static struct server *start(void)
 {
-	static struct server server = {.options.kinds = fuzz_kinds, .timer.fd = -1};
+	static struct server server = { .options.kinds = fuzz_kinds, .timer.fd = -1 };
 
 	if (!server.loop && loop_open(&server.loop))
 		abort();

@@ -76,14 +76,14 @@ static int map_untouched(struct mapping *m, const void *data, size_t len)
 	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (addr == MAP_FAILED)
 		return -errno;
-	*m = (struct mapping){addr, len};
+	*m = (struct mapping){ addr, len };
 	/* A test with a page that is there would prove nothing. */
 	return is_present(addr) ? -EADDRINUSE : 0;
 }
 
 static void set_attr(struct ib_uverbs_attr *attr, uint16_t id, uint16_t len, uint64_t data)
 {
-	*attr = (struct ib_uverbs_attr){.attr_id = id, .len = len, .flags = UVERBS_ATTR_F_MANDATORY, .data = data};
+	*attr = (struct ib_uverbs_attr){ .attr_id = id, .len = len, .flags = UVERBS_ATTR_F_MANDATORY, .data = data };
 }
 
 static void add_attr(struct ib_uverbs_ioctl_hdr *hdr, uint16_t id, size_t len, const void *data)
@@ -101,7 +101,7 @@ static void add_const_attr(struct ib_uverbs_ioctl_hdr *hdr, uint16_t id, uint64_
 static void add_padding(struct ib_uverbs_ioctl_hdr *hdr, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		hdr->attrs[hdr->num_attrs++] = (struct ib_uverbs_attr){.attr_id = (uint16_t)(UNKNOWN_ATTR + i)};
+		hdr->attrs[hdr->num_attrs++] = (struct ib_uverbs_attr){ .attr_id = (uint16_t)(UNKNOWN_ATTR + i) };
 }
 
 static struct ib_uverbs_ioctl_hdr *new_header(const struct client *c, uint16_t object, uint16_t method)
@@ -123,7 +123,7 @@ static void free_header(struct ib_uverbs_ioctl_hdr **hdr)
 
 static int send_header(const struct client *c, struct ib_uverbs_ioctl_hdr *hdr, bool untouched)
 {
-	__cleanup(unmap) struct mapping map = {0};
+	__cleanup(unmap) struct mapping map = { 0 };
 	int err;
 
 	hdr->length = (uint16_t)(sizeof(*hdr) + hdr->num_attrs * sizeof(hdr->attrs[0]));
@@ -139,7 +139,7 @@ static int invoke_ioctl(const struct client *c, const struct command *cmd)
 {
 	__cleanup(free_header) struct ib_uverbs_ioctl_hdr *hdr =
 		new_header(c, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_INVOKE_WRITE);
-	__cleanup(unmap) struct mapping map = {0};
+	__cleanup(unmap) struct mapping map = { 0 };
 	uint8_t uhw_out[UHW_OUT_SIZE];
 	int err;
 
@@ -160,7 +160,7 @@ static int invoke_ioctl(const struct client *c, const struct command *cmd)
 
 static int write_buffer(const struct client *c, const struct command *cmd, const void *buf, size_t len)
 {
-	__cleanup(unmap) struct mapping map = {0};
+	__cleanup(unmap) struct mapping map = { 0 };
 	int err;
 
 	if (cmd->unmapped) {
@@ -177,8 +177,8 @@ static int invoke_plain_write(const struct client *c, const struct command *cmd)
 	struct {
 		struct ib_uverbs_cmd_hdr hdr;
 		uint8_t in[256];
-	} buf = {0};
-	uint8_t out[512] = {0};
+	} buf = { 0 };
+	uint8_t out[512] = { 0 };
 	size_t len = sizeof(buf.hdr) + cmd->in_len;
 	uint64_t response = (uintptr_t)out;
 	int err;
@@ -202,7 +202,7 @@ static int invoke_extended_write(const struct client *c, const struct command *c
 		struct ib_uverbs_cmd_hdr hdr;
 		struct ib_uverbs_ex_cmd_hdr ex;
 		uint8_t in[256];
-	} buf = {0};
+	} buf = { 0 };
 
 	buf.hdr.command = cmd->number;
 	buf.hdr.in_words = (uint16_t)(cmd->in_len / 8);
@@ -303,7 +303,7 @@ static int get_context_by_ioctl(struct client *c)
 
 int get_context(struct client *c)
 {
-	struct ib_uverbs_get_context request = {0};
+	struct ib_uverbs_get_context request = { 0 };
 	struct ib_uverbs_get_context_resp answer;
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_GET_CONTEXT, request, answer);
 
@@ -319,8 +319,8 @@ int open_context(struct client *c, const char *device)
 
 int alloc_pd(struct client *c)
 {
-	struct ib_uverbs_alloc_pd request = {0};
-	struct ib_uverbs_alloc_pd_resp answer = {0};
+	struct ib_uverbs_alloc_pd request = { 0 };
+	struct ib_uverbs_alloc_pd_resp answer = { 0 };
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_ALLOC_PD, request, answer);
 	int err = invoke(c, "alloc-pd", &cmd);
 
@@ -330,8 +330,8 @@ int alloc_pd(struct client *c)
 
 static int create_cq(struct client *c)
 {
-	struct ib_uverbs_create_cq request = {.cqe = CQ_DEPTH, .comp_channel = -1};
-	struct ib_uverbs_create_cq_resp answer = {0};
+	struct ib_uverbs_create_cq request = { .cqe = CQ_DEPTH, .comp_channel = -1 };
+	struct ib_uverbs_create_cq_resp answer = { 0 };
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_CREATE_CQ, request, answer);
 	int err = invoke(c, "create-cq", &cmd);
 
@@ -351,11 +351,11 @@ int create_qp(struct client *c, struct qp *qp)
 		.max_recv_sge = 1,
 		.qp_type = IB_UVERBS_QPT_RC,
 	};
-	struct ib_uverbs_create_qp_resp answer = {0};
+	struct ib_uverbs_create_qp_resp answer = { 0 };
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_CREATE_QP, request, answer);
 	int err = invoke(c, "create-qp", &cmd);
 
-	*qp = (struct qp){answer.qp_handle, answer.qpn};
+	*qp = (struct qp){ answer.qp_handle, answer.qpn };
 	return err;
 }
 
@@ -470,7 +470,7 @@ int modify_to_init(struct client *c, const struct qp *qp)
 		.qp_state = QPS_INIT,
 		.port_num = PORT,
 	};
-	struct command cmd = {.number = IB_USER_VERBS_CMD_MODIFY_QP, .in = &request, .in_len = sizeof(request)};
+	struct command cmd = { .number = IB_USER_VERBS_CMD_MODIFY_QP, .in = &request, .in_len = sizeof(request) };
 
 	return invoke(c, "modify-init", &cmd);
 }
@@ -500,10 +500,11 @@ static struct ib_uverbs_modify_qp rtr_request(const struct options *opt, const s
 int modify_to_rtr(struct client *c, const struct qp *qp)
 {
 	const struct options *opt = &c->opt;
-	struct ib_uverbs_ex_modify_qp request = {.base = rtr_request(opt, qp)};
+	struct ib_uverbs_ex_modify_qp request = { .base = rtr_request(opt, qp) };
 	struct ib_uverbs_ex_modify_qp_resp answer;
-	struct command plain = {
-		.number = IB_USER_VERBS_CMD_MODIFY_QP, .in = &request.base, .in_len = sizeof(request.base)};
+	struct command plain = { .number = IB_USER_VERBS_CMD_MODIFY_QP,
+				 .in = &request.base,
+				 .in_len = sizeof(request.base) };
 	struct command extended =
 		COMMAND(IB_USER_VERBS_CMD_FLAG_EXTENDED | IB_USER_VERBS_EX_CMD_MODIFY_QP, request, answer);
 	struct command cmd = opt->extended ? extended : plain;
@@ -515,7 +516,7 @@ int modify_to_rtr(struct client *c, const struct qp *qp)
 
 int query_qp(struct client *c, const struct qp *qp, struct ib_uverbs_query_qp_resp *answer)
 {
-	struct ib_uverbs_query_qp request = {.qp_handle = qp->handle, .attr_mask = QP_STATE | QP_AV};
+	struct ib_uverbs_query_qp request = { .qp_handle = qp->handle, .attr_mask = QP_STATE | QP_AV };
 	struct command cmd = COMMAND(IB_USER_VERBS_CMD_QUERY_QP, request, *answer);
 
 	return invoke(c, "query-qp", &cmd);
