@@ -6,8 +6,11 @@
  * cdev_device_add (fentry)      learns the dev_t of each uverbs, umad and issm node before it can be opened
  * cdev_device_del (fentry)      forgets it, so that a recycled dev_t never meets the old entry
  * security_file_open            the exclusive rule
+ * security_file_receive         the same for a descriptor that comes over SCM_RIGHTS or pidfd_getfd
+ * security_mmap_file            the same for a mapping
  * security_file_ioctl(_compat)  the exclusive rule for a descriptor that was opened elsewhere or earlier,
  *                               and the DSCP verdict on MODIFY_QP
+ * security_netlink_send         RDMA netlink that changes devices or the mode is the host's alone
  *
  * The security hooks come twice, as fmod_ret and as LSM programs; the loader takes the set that works on
  * the running kernel. The object needs nothing but vmlinux BTF, so it is in force before any RDMA module
@@ -16,12 +19,12 @@
  * Failure: what cannot be read is refused where the device is claimed and the rule enforced. A node that
  * is not in the map of character devices is judged as unclaimed: the host may, a pod may not.
  */
-#include "common.bpf.h"
 #include "modify_qp.bpf.h"
+#include "touch.bpf.h"
+#include <rdma/rdma_netlink.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define EPERM 1
 #define EACCES 13
 #define SIGKILL 9
 
@@ -85,109 +88,84 @@ int BPF_PROG(cdev_deleted, struct cdev *cdev, struct device *dev)
 
 /* ---- the exclusive rule ---- */
 
-/* One touch of a node of the RDMA stack. */
-struct touch {
-	__u32 dev;
-	__u32 ib_index;
-	__u32 kind;
-	const struct warden_claim *claim; /* NULL: unclaimed */
-};
-
-/* Whether the file is a node of the RDMA stack; the test that every open on the node pays for. */
-static __always_inline bool is_rdma_node(struct file *file, __u32 *dev)
-{
-	struct inode *inode = file->f_inode;
-	struct warden_majors *m;
-	__u32 zero = 0, major;
-
-	if (!inode || (inode->i_mode & S_IFMT) != S_IFCHR)
-		return false;
-	*dev = inode->i_rdev;
-	major = *dev >> 20;
-	m = bpf_map_lookup_elem(&majors, &zero);
-	return m && m->bits[(major / 64) % (WARDEN_MAJORS / 64)] >> (major % 64) & 1;
-}
-
-static __always_inline bool owns(const struct warden_claim *claim)
-{
-	if (claim->netns_cookie != caller_netns_cookie())
-		return false;
-	return !claim->cgroup_id || bpf_get_current_ancestor_cgroup_id(claim->cgroup_level) == claim->cgroup_id;
-}
-
-static __always_inline bool below(const struct warden_cgroup *cgroup)
-{
-	return cgroup->id && bpf_get_current_ancestor_cgroup_id(cgroup->level) == cgroup->id;
-}
-
-/* The host: in the initial netns, and no pod that shares it (hostNetwork). */
-static __always_inline bool caller_is_host(const struct warden_settings *s)
-{
-	if (caller_netns_cookie() != s->host_netns_cookie)
-		return false;
-	for (int i = 0; i < WARDEN_POD_CGROUPS; i++)
-		if (below(&s->pods[i]))
-			return false;
-	return true;
-}
-
-static __always_inline bool may_touch(const struct touch *t, const struct warden_settings *s)
-{
-	if (t->kind == CDEV_UMAD || t->kind == CDEV_ISSM)
-		return s->umad_for_host && caller_is_host(s);
-	if (t->claim)
-		return owns(t->claim);
-	return caller_is_host(s);
-}
-
-static __always_inline void report(const struct touch *t, enum warden_rule rule, enum warden_verdict verdict,
-				   __u64 arg0, __u64 arg1)
-{
-	struct warden_event *e;
-
-	count(verdict == VERDICT_OBSERVED ? COUNTER_OBSERVED : COUNTER_DENIED);
-	e = event_begin(EVENT_VIOLATION, rule);
-	if (!e)
-		return;
-	e->verdict = verdict;
-	e->dev = t->dev;
-	e->ib_index = t->ib_index;
-	e->arg[0] = arg0;
-	e->arg[1] = arg1;
-	event_submit(e);
-}
-
-/* Fills in the touch and judges it: 0, or -EPERM after an event. */
-static __always_inline int judge_touch(struct touch *t, const struct warden_settings *s, enum warden_rule rule)
-{
-	struct warden_cdev *c = bpf_map_lookup_elem(&cdevs, &t->dev);
-
-	/* The major is of the RDMA stack but the node is unknown: not yet learnt, or the map was full. */
-	t->kind = c ? c->kind : CDEV_UVERBS;
-	t->ib_index = c ? c->ib_index : WARDEN_NO_INDEX;
-	t->claim = bpf_map_lookup_elem(&claims, &t->ib_index);
-	count(COUNTER_TOUCHES);
-	if (may_touch(t, s))
-		return 0;
-	if (t->kind != CDEV_UVERBS)
-		rule = RULE_EXCLUSIVE_UMAD;
-	if (s->mode != MODE_ENFORCE) {
-		report(t, rule, VERDICT_OBSERVED, 0, 0);
-		return 0;
-	}
-	report(t, rule, VERDICT_DENIED, 0, 0);
-	return -EPERM;
-}
-
-static __always_inline int guard_open(struct file *file)
+/* Open, pass, map: a touch by the caller, and nothing else to judge. */
+static __always_inline int guard_touch(struct file *file, enum warden_rule rule)
 {
 	const struct warden_settings *s;
 	struct touch t = {};
 
-	if (!is_rdma_node(file, &t.dev))
+	if (!file || !is_rdma_node(file, &t.dev))
 		return 0;
 	s = settings_get();
-	return s ? judge_touch(&t, s, RULE_EXCLUSIVE_OPEN) : 0;
+	return s ? judge_touch(&t, s, rule, VERDICT_DENIED) : 0;
+}
+
+/* ---- RDMA netlink: who may move, rename, add and remove devices, and flip the mode ---- */
+
+#define MAX_MESSAGES 8 /* in one send; what rdma(8) and the libraries send has one */
+
+/* The rule that a message of that type falls under, or -1: reading is free. */
+static __always_inline int netlink_rule(__u16 type)
+{
+	if (RDMA_NL_GET_CLIENT(type) != RDMA_NL_NLDEV)
+		return -1;
+	switch (RDMA_NL_GET_OP(type)) {
+	case RDMA_NLDEV_CMD_SYS_SET:
+		return RULE_EXCLUSIVE_MODE;
+	case RDMA_NLDEV_CMD_SET:
+	case RDMA_NLDEV_CMD_NEWLINK:
+	case RDMA_NLDEV_CMD_DELLINK:
+	case RDMA_NLDEV_CMD_STAT_SET:
+	case RDMA_NLDEV_CMD_STAT_DEL:
+	case RDMA_NLDEV_CMD_NEWDEV:
+	case RDMA_NLDEV_CMD_DELDEV:
+		return RULE_EXCLUSIVE_NETLINK;
+	default:
+		return -1;
+	}
+}
+
+/* The first rule that a message of the buffer falls under, or -1. One that cannot be read falls under it too. */
+static __always_inline int netlink_buffer_rule(const unsigned char *data, __u32 len, __u16 *type)
+{
+	struct nlmsghdr h;
+	__u32 at = 0;
+	int rule;
+
+	for (int i = 0; i < MAX_MESSAGES; i++) {
+		if (at + sizeof(h) > len)
+			return -1;
+		if (bpf_probe_read_kernel(&h, sizeof(h), data + at))
+			return RULE_EXCLUSIVE_NETLINK;
+		*type = h.nlmsg_type;
+		rule = netlink_rule(h.nlmsg_type);
+		/* The kernel stops at such a length too (netlink_rcv_skb, rdma_nl_rcv_skb). */
+		if (rule >= 0 || h.nlmsg_len < sizeof(h) || h.nlmsg_len > len - at)
+			return rule;
+		at += (h.nlmsg_len + 3) & ~3u;
+	}
+	return RULE_EXCLUSIVE_NETLINK;
+}
+
+static __always_inline int guard_netlink(struct sock *sk, struct sk_buff *skb)
+{
+	struct touch nothing = { .ib_index = WARDEN_NO_INDEX };
+	const struct warden_settings *s;
+	__u16 type = 0;
+	int rule;
+
+	if (BPF_CORE_READ(sk, sk_protocol) != NETLINK_RDMA)
+		return 0;
+	rule = netlink_buffer_rule(BPF_CORE_READ(skb, data), BPF_CORE_READ(skb, len), &type);
+	s = settings_get();
+	if (rule < 0 || !s || caller_is_host(s))
+		return 0;
+	if (s->mode != MODE_ENFORCE) {
+		report(&nothing, rule, VERDICT_OBSERVED, RDMA_NL_GET_OP(type), 0);
+		return 0;
+	}
+	report(&nothing, rule, VERDICT_DENIED, RDMA_NL_GET_OP(type), 0);
+	return -EPERM;
 }
 
 /* ---- the DSCP verdict on MODIFY_QP ---- */
@@ -241,7 +219,7 @@ static __always_inline int guard_ioctl(struct file *file, unsigned int cmd, unsi
 	s = settings_get();
 	if (!s)
 		return 0;
-	refused = judge_touch(&t, s, RULE_EXCLUSIVE_INHERITED_FD);
+	refused = judge_touch(&t, s, RULE_EXCLUSIVE_INHERITED_FD, VERDICT_DENIED);
 	if (refused || !s->marking || !t.claim || cmd != RDMA_VERBS_IOCTL)
 		return refused;
 	return judge_marking(&t, s, arg, sleepable);
@@ -252,7 +230,7 @@ static __always_inline int guard_ioctl(struct file *file, unsigned int cmd, unsi
 SEC("fmod_ret/security_file_open")
 int BPF_PROG(open_fmod_ret, struct file *file, int ret)
 {
-	return ret ? ret : guard_open(file);
+	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_OPEN);
 }
 
 SEC("fmod_ret/security_file_ioctl")
@@ -270,7 +248,7 @@ int BPF_PROG(compat_fmod_ret, struct file *file, unsigned int cmd, unsigned long
 SEC("lsm/file_open")
 int BPF_PROG(open_lsm, struct file *file, int ret)
 {
-	return ret ? ret : guard_open(file);
+	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_OPEN);
 }
 
 SEC("lsm.s/file_ioctl")
@@ -283,4 +261,40 @@ SEC("lsm/file_ioctl_compat") /* not among the kernel's sleepable hooks */
 int BPF_PROG(compat_lsm, struct file *file, unsigned int cmd, unsigned long arg, int ret)
 {
 	return ret ? ret : guard_ioctl(file, cmd, arg, false);
+}
+
+SEC("fmod_ret/security_file_receive")
+int BPF_PROG(receive_fmod_ret, struct file *file, int ret)
+{
+	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_FD_PASS);
+}
+
+SEC("lsm/file_receive")
+int BPF_PROG(receive_lsm, struct file *file, int ret)
+{
+	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_FD_PASS);
+}
+
+SEC("fmod_ret/security_mmap_file")
+int BPF_PROG(mmap_fmod_ret, struct file *file, unsigned long prot, unsigned long flags, int ret)
+{
+	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_MMAP);
+}
+
+SEC("lsm/mmap_file")
+int BPF_PROG(mmap_lsm, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags, int ret)
+{
+	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_MMAP);
+}
+
+SEC("fmod_ret/security_netlink_send")
+int BPF_PROG(netlink_fmod_ret, struct sock *sk, struct sk_buff *skb, int ret)
+{
+	return ret ? ret : guard_netlink(sk, skb);
+}
+
+SEC("lsm/netlink_send")
+int BPF_PROG(netlink_lsm, struct sock *sk, struct sk_buff *skb, int ret)
+{
+	return ret ? ret : guard_netlink(sk, skb);
 }

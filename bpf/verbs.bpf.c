@@ -8,13 +8,14 @@
  * rdma_restrack_commit_del (fentry)   the rest, on kernels whose removal of an object has two steps
  * ib_modify_qp_with_udata (fentry)    compares the kernel's own copy of the address vector with the profile:
  *                                     no race on the user's buffer and no other road into the verbs goes past
+ * ib_uverbs_write (fentry)            the exclusive rule for commands by write(2), by killing the stranger
  *
- * Needs the BTF of ib_core. Refuses nothing; with the reaction "kill" it ends the process whose queue pair
+ * Needs the BTF of ib_core and ib_uverbs. Refuses nothing; with the reaction "kill" it ends the process whose queue pair
  * the guard did not stop. A device that is not in the map is not counted.
  */
-#include "common.bpf.h"
 #include "marking.bpf.h"
 #include "rdma.h"
+#include "touch.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -99,7 +100,7 @@ static __always_inline int wrong_class(struct ib_qp_attr *attr, int mask, __u64 
 	return -1;
 }
 
-static __always_inline void report(__u32 index, __u32 dev, __u8 tc, const struct warden_settings *s)
+static __always_inline void report_marking(__u32 index, __u32 dev, __u8 tc, const struct warden_settings *s)
 {
 	bool kill = s->mode == MODE_ENFORCE && s->on_violation == REACTION_KILL;
 	struct warden_event *e;
@@ -137,6 +138,24 @@ int BPF_PROG(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int m
 	tc = wrong_class(attr, mask, s->dscp_allowed);
 	__sync_fetch_and_add(tc < 0 ? &device->marking_right : &device->marking_wrong, 1);
 	if (tc >= 0)
-		report(index, device->uverbs, tc, s);
+		report_marking(index, device->uverbs, tc, s);
+	return 0;
+}
+
+/*
+ * The write(2) road into the verbs passes no hook that can refuse but security_file_permission, which every
+ * read and write of the node would pay for. A stranger's first command is carried out; he does not live to
+ * send a second one.
+ */
+SEC("fentry/ib_uverbs_write")
+int BPF_PROG(write_audited, struct file *file)
+{
+	const struct warden_settings *s = settings_get();
+	struct touch t = {};
+
+	if (!s || !is_rdma_node(file, &t.dev))
+		return 0;
+	if (judge_touch(&t, s, RULE_EXCLUSIVE_INHERITED_FD, VERDICT_KILLED))
+		bpf_send_signal(SIGKILL);
 	return 0;
 }

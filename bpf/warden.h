@@ -34,7 +34,11 @@
 	X(NETNS_END, "netns.end")                           \
 	X(CLAIM_SET, "claim.set")                           \
 	X(CLAIM_RELEASE, "claim.release")                   \
-	X(WARDEN_FAULT, "warden.fault")
+	X(WARDEN_FAULT, "warden.fault")                     \
+	X(EXCLUSIVE_FD_PASS, "exclusive.fd-pass")           \
+	X(EXCLUSIVE_MMAP, "exclusive.mmap")                 \
+	X(EXCLUSIVE_NETLINK, "exclusive.netlink")           \
+	X(EXCLUSIVE_MODE, "exclusive.mode")
 
 enum warden_rule {
 #define X(id, name) RULE_##id,

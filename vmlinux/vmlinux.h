@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <linux/types.h>
 #include <linux/bpf.h>
+#include <linux/netlink.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -68,6 +69,15 @@ struct device {
 };
 
 struct cdev;
+
+struct sock {
+	__u16 sk_protocol;
+};
+
+struct sk_buff {
+	unsigned int len;
+	unsigned char *data;
+};
 
 #pragma clang attribute pop
 

@@ -29,7 +29,7 @@ static const struct {
 } objects[OBJECT_IDS] = {
 	[OBJECT_GUARD] = { "guard", guard_bpf__elf_bytes, { NULL } },
 	[OBJECT_NETNS] = { "netns", netns_bpf__elf_bytes, { "ib_core", "ib_uverbs", NULL } },
-	[OBJECT_VERBS] = { "verbs", verbs_bpf__elf_bytes, { "ib_core", NULL } },
+	[OBJECT_VERBS] = { "verbs", verbs_bpf__elf_bytes, { "ib_core", "ib_uverbs", NULL } },
 };
 
 static const char *const map_names[MAP_COUNT] = {
@@ -56,6 +56,12 @@ static const struct program {
 	{ OBJECT_GUARD, "ioctl_fmod_ret", "exclusive.ioctl", GUARD_FMOD_RET, false },
 	{ OBJECT_GUARD, "compat_lsm", "exclusive.ioctl-compat", GUARD_LSM, true },
 	{ OBJECT_GUARD, "compat_fmod_ret", "exclusive.ioctl-compat", GUARD_FMOD_RET, true },
+	{ OBJECT_GUARD, "receive_lsm", "exclusive.fd-pass", GUARD_LSM, false },
+	{ OBJECT_GUARD, "receive_fmod_ret", "exclusive.fd-pass", GUARD_FMOD_RET, false },
+	{ OBJECT_GUARD, "mmap_lsm", "exclusive.mmap", GUARD_LSM, false },
+	{ OBJECT_GUARD, "mmap_fmod_ret", "exclusive.mmap", GUARD_FMOD_RET, false },
+	{ OBJECT_GUARD, "netlink_lsm", "exclusive.netlink", GUARD_LSM, false },
+	{ OBJECT_GUARD, "netlink_fmod_ret", "exclusive.netlink", GUARD_FMOD_RET, false },
 	{ OBJECT_NETNS, "device_enabled", "devices.register", GUARD_AUTO, false },
 	{ OBJECT_NETNS, "uverbs_added", "devices.register", GUARD_AUTO, false },
 	{ OBJECT_NETNS, "device_gone", "devices.register", GUARD_AUTO, false },
@@ -64,10 +70,11 @@ static const struct program {
 	{ OBJECT_VERBS, "object_added", "inventory.objects", GUARD_AUTO, false },
 	{ OBJECT_VERBS, "object_deleted", "inventory.objects", GUARD_AUTO, false },
 	{ OBJECT_VERBS, "object_committed", "inventory.objects", GUARD_AUTO, true },
+	{ OBJECT_VERBS, "write_audited", "exclusive.write-abi", GUARD_AUTO, false },
 	{ OBJECT_VERBS, "modify_qp_audited", "marking.audit", GUARD_AUTO, false },
 };
 
-#define MAX_FEATURES 24
+#define MAX_FEATURES 32
 
 struct loader {
 	char folder[PATH_MAX];
@@ -361,9 +368,6 @@ static void note_limits(struct loader *l)
 	static const struct {
 		const char *feature, *reason;
 	} limits[] = {
-		{ "exclusive.fd-pass", "not in this version; a descriptor that was passed on is judged at each ioctl" },
-		{ "exclusive.mmap", "not in this version" },
-		{ "exclusive.netlink", "not in this version; moves and renames are reported after they happened" },
 		{ "marking.write-abi",
 		  "not in this version; a command by write(2) is audited after it was carried out" },
 		{ "packets", "not in this version" },

@@ -144,6 +144,18 @@ static cJSON *detail_json(const struct warden_event *ev, char *message, size_t s
 	case RULE_EXCLUSIVE_INHERITED_FD:
 		snprintf(message, size, "use of a descriptor that was opened elsewhere or earlier");
 		break;
+	case RULE_EXCLUSIVE_FD_PASS:
+		snprintf(message, size, "a descriptor of a device of another owner was taken over");
+		break;
+	case RULE_EXCLUSIVE_MMAP:
+		snprintf(message, size, "mapping of a device of another owner");
+		break;
+	case RULE_EXCLUSIVE_NETLINK:
+	case RULE_EXCLUSIVE_MODE:
+		cJSON_AddNumberToObject(detail, "nldev_command", (double)ev->arg[0]);
+		snprintf(message, size, "RDMA netlink that changes %s, which is the host's alone",
+			 ev->rule == RULE_EXCLUSIVE_MODE ? "the netns mode" : "devices");
+		break;
 	case RULE_EXCLUSIVE_UMAD:
 		snprintf(message, size, "open of a management node, which belongs to nobody");
 		break;
