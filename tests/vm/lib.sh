@@ -175,7 +175,8 @@ netdev_up() {
 # igbvf resets a VF when its PF comes up, and warns when the netdev is closed meanwhile (igbvf_close); with its carrier
 # the reset is over.
 netdev_down() {
-	if [ "$(cat "/sys/class/net/$1/operstate")" != down ]; then wait_until 20 carrier '' "$1"; fi
+	# The file cannot be read of a netdev that is down already.
+	if cat "/sys/class/net/$1/carrier" >/dev/null 2>&1; then wait_until 20 carrier '' "$1"; fi
 	ip link set "$1" down
 }
 
