@@ -172,6 +172,14 @@ netdev_up() {
 	wait_until 20 carrier "$1" "$2"
 }
 
+# igbvf resets a VF when its PF comes up, and warns when the netdev is closed meanwhile (igbvf_close); with its carrier
+# the reset is over.
+netdev_down() {
+	# The file cannot be read of a netdev that is down already.
+	if cat "/sys/class/net/$1/carrier" >/dev/null 2>&1; then wait_until 20 carrier '' "$1"; fi
+	ip link set "$1" down
+}
+
 # Gives the VF's netdev its addresses in the initial netns, waits for the carrier and prints the IPv4 address.
 vf_address() {
 	netdev_up '' "$(vf_netdev "$1")" "$1"
@@ -302,7 +310,7 @@ pod_add_vf() {
 	pod_set "$name" netdev "$netdev"
 	# The order of a CNI chain for hardware: the RDMA device is the VF's and there already; the netdev moves first.
 	[ "$rdma" != hcasim ] || device=$(vf_hcasim "$vf")
-	ip link set "$netdev" down
+	netdev_down "$netdev"
 	ip link set "$netdev" netns "$name" name net1
 	netdev_up "$name" net1 "$vf"
 	# Moving the netdev destroys an rxe device, so it is made afterwards, inside; it appears in the initial netns.
