@@ -125,47 +125,83 @@ static __always_inline int netlink_rule(__u16 type)
 	}
 }
 
-/* The first rule that a message of the buffer falls under, or -1. One that cannot be read falls under it too. */
-static __always_inline int netlink_buffer_rule(const unsigned char *data, __u32 len, __u16 *type)
+/* The device that a message names, or WARDEN_NO_INDEX; its attribute comes first in what is sent. */
+static __always_inline __u32 netlink_device(const unsigned char *message)
 {
+	struct {
+		struct nlattr head;
+		__u32 index;
+	} attr;
+
+	if (bpf_probe_read_kernel(&attr, sizeof(attr), message + sizeof(struct nlmsghdr)) ||
+	    attr.head.nla_type != RDMA_NLDEV_ATTR_DEV_INDEX)
+		return WARDEN_NO_INDEX;
+	return attr.index;
+}
+
+struct netlink_finding {
+	int rule; /* the first that a message falls under, or -1 */
+	__u32 ib_index;
+	__u16 command;
+};
+
+/* A message that cannot be read, or that stands behind too many others, falls under the rule too. */
+static __always_inline struct netlink_finding netlink_judge(const unsigned char *data, __u32 len)
+{
+	struct netlink_finding f = { .rule = RULE_EXCLUSIVE_NETLINK, .ib_index = WARDEN_NO_INDEX };
 	struct nlmsghdr h;
 	__u32 at = 0;
-	int rule;
 
 	for (int i = 0; i < MAX_MESSAGES; i++) {
+		f.rule = -1;
 		if (at + sizeof(h) > len)
-			return -1;
+			return f;
+		f.rule = RULE_EXCLUSIVE_NETLINK;
 		if (bpf_probe_read_kernel(&h, sizeof(h), data + at))
-			return RULE_EXCLUSIVE_NETLINK;
-		*type = h.nlmsg_type;
-		rule = netlink_rule(h.nlmsg_type);
-		/* The kernel stops at such a length too (netlink_rcv_skb, rdma_nl_rcv_skb). */
-		if (rule >= 0 || h.nlmsg_len < sizeof(h) || h.nlmsg_len > len - at)
-			return rule;
+			return f;
+		f.rule = netlink_rule(h.nlmsg_type);
+		f.command = RDMA_NL_GET_OP(h.nlmsg_type);
+		f.ib_index = netlink_device(data + at);
+		/* The kernel stops at such a length too (rdma_nl_rcv_skb). */
+		if (f.rule >= 0 || h.nlmsg_len < sizeof(h) || h.nlmsg_len > len - at)
+			return f;
 		at += (h.nlmsg_len + 3) & ~3u;
 	}
-	return RULE_EXCLUSIVE_NETLINK;
+	f.rule = RULE_EXCLUSIVE_NETLINK;
+	return f;
+}
+
+/*
+ * Whoever moves devices on the host's behalf does part of it from inside the pod's netns (rdma-cni does, to bring
+ * a device back), so here the cgroup decides wherever the pods' cgroups are known.
+ */
+static __always_inline bool caller_acts_for_host(const struct warden_settings *s)
+{
+	bool known = false;
+
+	for (int i = 0; i < WARDEN_POD_CGROUPS; i++) {
+		if (below(&s->pods[i]))
+			return false;
+		known |= s->pods[i].id != 0;
+	}
+	return known || caller_netns_cookie() == s->host_netns_cookie;
 }
 
 static __always_inline int guard_netlink(struct sock *sk, struct sk_buff *skb)
 {
-	struct touch nothing = { .ib_index = WARDEN_NO_INDEX };
 	const struct warden_settings *s;
-	__u16 type = 0;
-	int rule;
+	struct netlink_finding f;
+	struct touch t = {};
 
 	if (BPF_CORE_READ(sk, sk_protocol) != NETLINK_RDMA)
 		return 0;
-	rule = netlink_buffer_rule(BPF_CORE_READ(skb, data), BPF_CORE_READ(skb, len), &type);
+	f = netlink_judge(BPF_CORE_READ(skb, data), BPF_CORE_READ(skb, len));
 	s = settings_get();
-	if (rule < 0 || !s || caller_is_host(s))
+	if (f.rule < 0 || !s || caller_acts_for_host(s))
 		return 0;
-	if (s->mode != MODE_ENFORCE) {
-		report(&nothing, rule, VERDICT_OBSERVED, RDMA_NL_GET_OP(type), 0);
-		return 0;
-	}
-	report(&nothing, rule, VERDICT_DENIED, RDMA_NL_GET_OP(type), 0);
-	return -EPERM;
+	t.ib_index = f.ib_index;
+	report(&t, f.rule, s->mode == MODE_ENFORCE ? VERDICT_DENIED : VERDICT_OBSERVED, f.command, 0);
+	return s->mode == MODE_ENFORCE ? -EPERM : 0;
 }
 
 /* ---- the DSCP verdict on MODIFY_QP ---- */
