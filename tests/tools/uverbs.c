@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -152,6 +153,27 @@ static int run_reuse(struct client *c, char **args)
 	if (!err)
 		printf("context after setns\n");
 	return err;
+}
+
+/* The first page of the device's mappings; without --netns as its opener, else from another netns. */
+static int run_map(struct client *c, char **args)
+{
+	void *page;
+	int err = open_device(c, args[0]);
+
+	if (!err)
+		err = get_context(c);
+	if (!err && c->opt.netns)
+		err = enter_netns(c, c->opt.netns);
+	if (err)
+		return err;
+	c->step = "mmap";
+	page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, c->fd, 0);
+	if (page == MAP_FAILED)
+		return -errno;
+	munmap(page, (size_t)sysconf(_SC_PAGESIZE));
+	printf("mapped\n");
+	return 0;
 }
 
 static int set_address(struct sockaddr_un *addr, const char *path)
@@ -294,6 +316,7 @@ static const struct subcommand {
 	{ "ah", "DEV [--tclass N] [--sl N] [--dgid ADDR|auto]", 1, run_ah },
 	{ "hold", "DEV [--qps N] [--mrs N]", 1, run_hold },
 	{ "reuse", "DEV --netns FILE", 1, run_reuse },
+	{ "map", "DEV [--netns FILE]", 1, run_map },
 	{ "pass", "DEV SOCKET", 2, run_pass },
 	{ "receive", "SOCKET", 1, run_receive },
 };

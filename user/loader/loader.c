@@ -458,10 +458,10 @@ void loader_close(struct loader *l)
 
 	if (!l)
 		return;
-	if (l->fresh && l->lock >= 0 && pins_remove(l->folder, &err))
-		pr_warn("%s", err.text);
 	for (enum object_id id = 0; id < OBJECT_IDS; id++)
 		bpf_object__close(l->object[id]);
+	if (l->fresh && l->lock >= 0 && pins_remove(l->folder, &err))
+		pr_warn("%s", err.text);
 	util_close(&l->lock);
 	free(l);
 }

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/util.h"
@@ -72,9 +73,20 @@ struct identity {
 	uint32_t map_count;
 };
 
+/* Each load of an object has constants of its own; the maps that count are the shared ones. */
+static bool is_constants(uint32_t map_id)
+{
+	_cleanup_close_ int fd = bpf_map_get_fd_by_id(map_id);
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && strstr(info.name, ".rodata");
+}
+
 static int identify(int prog_fd, struct identity *id)
 {
-	struct bpf_prog_info info = { .nr_map_ids = MAX_MAPS, .map_ids = (uint64_t)(uintptr_t)id->maps };
+	uint32_t maps[MAX_MAPS];
+	struct bpf_prog_info info = { .nr_map_ids = MAX_MAPS, .map_ids = (uint64_t)(uintptr_t)maps };
 	uint32_t len = sizeof(info);
 
 	*id = (struct identity){};
@@ -83,7 +95,9 @@ static int identify(int prog_fd, struct identity *id)
 	if (info.nr_map_ids > MAX_MAPS)
 		return -E2BIG;
 	memcpy(id->tag, info.tag, sizeof(id->tag));
-	id->map_count = info.nr_map_ids;
+	for (uint32_t i = 0; i < info.nr_map_ids; i++)
+		if (!is_constants(maps[i]))
+			id->maps[id->map_count++] = maps[i];
 	return 0;
 }
 
@@ -167,8 +181,78 @@ static int empty_folder(const char *folder, const char *name, struct err *err)
 	return 0;
 }
 
+/* The programs and maps whose end is waited for, by id. */
+struct leaving {
+	uint32_t ids[128];
+	size_t count;
+};
+
+static void leaving_add(struct leaving *l, uint32_t id)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->ids[i] == id)
+			return;
+	if (l->count < ARRAY_SIZE(l->ids))
+		l->ids[l->count++] = id;
+}
+
+static void note_program(const char *path, struct leaving *programs, struct leaving *maps)
+{
+	uint32_t ids[MAX_MAPS];
+	struct bpf_prog_info info = { .nr_map_ids = MAX_MAPS, .map_ids = (uint64_t)(uintptr_t)ids };
+	_cleanup_close_ int fd = program_of_link(path);
+	uint32_t len = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return;
+	leaving_add(programs, info.id);
+	for (uint32_t i = 0; i < info.nr_map_ids && i < MAX_MAPS; i++)
+		leaving_add(maps, ids[i]);
+}
+
+static void note_programs(const char *folder, struct leaving *programs, struct leaving *maps)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *entry;
+	char path[PATH_MAX];
+
+	if (try_snprintf(path, sizeof(path), "%s/links", folder))
+		return;
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && !try_snprintf(path, sizeof(path), "%s/links/%s", folder, entry->d_name))
+			note_program(path, programs, maps);
+}
+
+static bool all_gone(const struct leaving *l, int (*open_by_id)(uint32_t id))
+{
+	for (size_t i = 0; i < l->count; i++) {
+		_cleanup_close_ int fd = open_by_id(l->ids[i]);
+
+		if (fd >= 0)
+			return false;
+	}
+	return true;
+}
+
+static int wait_gone(const struct leaving *programs, const struct leaving *maps, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	uint64_t deadline = boot_ns() + 60 * 1000000000ull;
+
+	while (!all_gone(programs, bpf_prog_get_fd_by_id) || !all_gone(maps, bpf_map_get_fd_by_id)) {
+		if (boot_ns() > deadline)
+			return fail(
+				err, -ETIMEDOUT,
+				"the pins are gone, but the kernel still holds programs: somebody else has them open");
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 int pins_remove(const char *folder, struct err *err)
 {
+	struct leaving programs = {}, maps = {};
 	struct statfs fs;
 	int r;
 
@@ -176,6 +260,7 @@ int pins_remove(const char *folder, struct err *err)
 		return errno == ENOENT ? 0 : fail(err, -errno, "bpffs %s: %s", folder, strerror(errno));
 	if (fs.f_type != BPF_FS_MAGIC)
 		return fail(err, -ENOTSUP, "bpffs %s: not on a BPF file system", folder);
+	note_programs(folder, &programs, &maps);
 	r = empty_folder(folder, "links", err); /* first the programs, then what they use */
 	if (!r)
 		r = empty_folder(folder, "maps", err);
@@ -183,5 +268,5 @@ int pins_remove(const char *folder, struct err *err)
 		return r;
 	if (rmdir(folder))
 		return fail(err, -errno, "cannot remove %s: %s", folder, strerror(errno));
-	return 0;
+	return wait_gone(&programs, &maps, err);
 }

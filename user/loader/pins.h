@@ -23,7 +23,10 @@ int pins_link(const char *folder, const char *name, struct bpf_link *link, struc
 /* Unpins the links whose name begins with PREFIX and which `keep` does not want. */
 void pins_prune_links(const char *folder, const char *prefix, bool (*keep)(const char *name, void *ctx), void *ctx);
 
-/* Removes all. 0 also when there is nothing. */
+/*
+ * Removes all, and returns when the kernel has let go of the programs and maps: it detaches and frees them after
+ * the last pin has gone, in its own time. 0 also when there is nothing; -ETIMEDOUT when it takes above 60 s.
+ */
 int pins_remove(const char *folder, struct err *err);
 
 #endif

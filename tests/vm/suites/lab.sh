@@ -67,10 +67,12 @@ write_bw_runs() {
 	wait_until 10 listens 18515
 	timeout 60 ib_write_bw -d "$rxe_one" -x 1 -n 10 -s 4096 --tclass=104 "$(vf_ip "$two")"
 	wait "$server"
-	expect_match 'tos 0x68' "$(tcpdump -nvr "$LAB_SCRATCH/roce.pcap" 2>/dev/null)"
+	wait_until 10 captured 'tos 0x68' # tcpdump gets its packets in batches
 	rdma link delete "$rxe_one"
 	rdma link delete "$rxe_two"
 }
+
+captured() { expect_match "$1" "$(tcpdump -nvr "$LAB_SCRATCH/roce.pcap" 2>/dev/null)"; }
 
 # ---- pods ----
 

@@ -173,4 +173,7 @@ forget_events
 start_or_die '"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"kill"}'
 each_kind kill
 warden_unload
+rdma link delete "$rxe_a"
+rdma link delete "$rxe_b"
+delete_pods_except ''
 suite_end
