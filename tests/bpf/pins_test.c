@@ -217,8 +217,8 @@ static void a_link_is_pinned_and_replaced(void **state)
 	bpf_link__destroy(first);
 	bpf_link__destroy(second);
 	assert_int_equal(pinned_program("hook"), program_id(skel->progs.other));
+	pins_test_bpf__destroy(skel); /* or the removal would wait for it in vain */
 	remove_pins(lock);
-	pins_test_bpf__destroy(skel);
 }
 
 static void the_same_program_on_the_same_maps(void **state)
@@ -246,8 +246,8 @@ static void the_same_program_on_the_same_maps(void **state)
 	assert_true(pins_same_program(folder, "hook", twin->progs.one));
 	pins_test_bpf__destroy(twin);
 	bpf_link__destroy(link);
+	pins_test_bpf__destroy(skel); /* or the removal would wait for it in vain */
 	remove_pins(lock);
-	pins_test_bpf__destroy(skel);
 }
 
 static bool keep_two(const char *name, void *ctx)
@@ -276,8 +276,8 @@ static void pruning(void **state)
 	assert_int_equal(asked, 2);
 	assert_false(exists("links/guard_one"));
 	assert_true(exists("links/guard_two") && exists("links/verbs_one"));
+	pins_test_bpf__destroy(skel); /* or the removal would wait for it in vain */
 	remove_pins(lock);
-	pins_test_bpf__destroy(skel);
 }
 
 static void removal_takes_maps_too(void **state)
@@ -290,8 +290,8 @@ static void removal_takes_maps_too(void **state)
 	skel = load();
 	lock = open_pins();
 	assert_int_equal(bpf_map__pin(skel->maps.shared, temp_path("bpf/pins/maps/shared")), 0);
+	pins_test_bpf__destroy(skel); /* or the removal would wait for it in vain */
 	remove_pins(lock);
-	pins_test_bpf__destroy(skel);
 }
 
 int main(void)
