@@ -47,7 +47,7 @@ struct daemon {
 	struct services services;
 	struct loop *loop;
 	struct ring_buffer *ring;
-	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source;
+	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source;
 	int tries_left;
 };
 
@@ -247,6 +247,24 @@ static int cgroups_watch(const struct config *config)
 	return fd;
 }
 
+/* Somebody has taken pins away: dranet does with its option disableEbpfPrograms, a hasty administrator may. */
+static void pins_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, pins_source);
+	_Alignas(struct inotify_event) char buf[4096];
+	struct err err;
+	int restored;
+
+	(void)events;
+	while (read(source->fd, buf, sizeof(buf)) > 0)
+		;
+	restored = loader_repair(d->loader, &err);
+	if (restored < 0)
+		events_fault(d->events, "pins were removed and cannot be put back: %s", err.text);
+	else if (restored > 0)
+		events_fault(d->events, "%d pins were removed by somebody else and have been put back", restored);
+}
+
 static int add_source(struct daemon *d, struct source *source, int fd, void (*ready)(struct source *, uint32_t),
 		      const char *what, struct err *err)
 {
@@ -281,7 +299,7 @@ static int signal_descriptor(void)
 
 static int open_sources(struct daemon *d, struct err *err)
 {
-	int r = add_source(d, &d->signal_source, signal_descriptor(), signal_ready, "signals", err);
+	int watch, r = add_source(d, &d->signal_source, signal_descriptor(), signal_ready, "signals", err);
 
 	if (!r)
 		r = add_source(d, &d->uevent_source, uevent_socket(), uevent_ready, "uevents", err);
@@ -290,6 +308,10 @@ static int open_sources(struct daemon *d, struct err *err)
 			       retry_ready, "timer", err);
 	if (!r)
 		r = add_source(d, &d->cgroups_source, cgroups_watch(&d->config), cgroups_ready, "cgroup watch", err);
+	if (r)
+		return r;
+	watch = loader_watch(d->loader, err);
+	r = watch < 0 ? watch : add_source(d, &d->pins_source, watch, pins_ready, "pin watch", err);
 	if (!r)
 		r = add_source(d, &d->ring_source, ring_buffer__epoll_fd(d->ring), ring_ready, "event ring", err);
 	return r;

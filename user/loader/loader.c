@@ -5,10 +5,13 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guard.skel.h"
@@ -76,9 +79,20 @@ static const struct program {
 
 #define MAX_FEATURES 32
 
+#define MAX_HELD (ARRAY_SIZE(programs) + MAP_COUNT)
+
+/* A pin, and what it holds: were the pin taken away, the object would live on here. */
+struct held {
+	int fd;
+	const char *part; /* of the folder */
+	char name[64];
+};
+
 struct loader {
 	char folder[PATH_MAX];
-	int lock;
+	int lock, watch;
+	struct held held[MAX_HELD];
+	size_t held_count;
 	bool fresh; /* the folder was made by this start, which is not done yet */
 	enum guard_mechanism mechanism;
 	struct bpf_object *object[OBJECT_IDS];
@@ -245,6 +259,29 @@ static int pin_name(enum object_id id, const struct program *p, char *to, size_t
 	return try_snprintf(to, size, "%s_%s", objects[id].name, p->name);
 }
 
+static int hold(struct loader *l, const char *part, const char *name, int fd)
+{
+	struct held *h = &l->held[l->held_count];
+
+	if (fd < 0)
+		return -errno;
+	*h = (struct held){ .fd = fd, .part = part };
+	snprintf(h->name, sizeof(h->name), "%s", name);
+	l->held_count++;
+	return 0;
+}
+
+/* The link that an earlier start has pinned. */
+static int hold_pinned(struct loader *l, const char *name, struct err *err)
+{
+	char path[PATH_MAX];
+	int r = try_snprintf(path, sizeof(path), "%s/links/%s", l->folder, name);
+
+	if (!r)
+		r = hold(l, "links", name, bpf_obj_get(path));
+	return r ? fail(err, r, "link %s: %s", name, strerror(-r)) : 0;
+}
+
 static int program_attach(struct loader *l, enum object_id id, const struct program *p, struct err *err)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(l->object[id], p->name);
@@ -269,6 +306,9 @@ static int program_attach(struct loader *l, enum object_id id, const struct prog
 		if (r)
 			return r;
 	}
+	r = hold_pinned(l, pin, err);
+	if (r)
+		return r;
 	feature_set(l, p->feature, FEATURE_ACTIVE, kind, "%s", "");
 	return 0;
 }
@@ -334,7 +374,7 @@ int loader_open(struct loader **loader, const struct loader_options *options, st
 
 	if (!l)
 		return fail(err, -ENOMEM, "out of memory");
-	l->lock = -1;
+	l->lock = l->watch = -1;
 	libbpf_set_print(libbpf_log);
 	r = try_snprintf(l->folder, sizeof(l->folder), "%s", options->bpffs);
 	if (!r)
@@ -447,6 +487,63 @@ bool loader_audits_kernel_copy(const struct loader *l)
 
 /* ---- the rest ---- */
 
+static int hold_maps(struct loader *l, struct err *err)
+{
+	for (size_t i = 0; i < MAP_COUNT; i++) {
+		int r = hold(l, "maps", map_names[i], fcntl(loader_map(l, (enum loader_map)i), F_DUPFD_CLOEXEC, 3));
+
+		if (r)
+			return fail(err, r, "map %s: %s", map_names[i], strerror(-r));
+	}
+	return 0;
+}
+
+int loader_watch(struct loader *l, struct err *err)
+{
+	int r = hold_maps(l, err);
+
+	if (r)
+		return r;
+	l->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	r = l->watch < 0 ? -errno : pins_watch(l->folder, l->watch);
+	return r ? fail(err, r, "bpffs %s: it cannot be watched: %s", l->folder, strerror(-r)) : l->watch;
+}
+
+/* The folder itself was removed: the lock was on the old one. */
+static int lock_again(struct loader *l, struct err *err)
+{
+	struct stat locked, now;
+	int lock;
+
+	if (!fstat(l->lock, &locked) && !stat(l->folder, &now) && locked.st_ino == now.st_ino)
+		return 0;
+	lock = pins_open(l->folder, err);
+	if (lock < 0)
+		return lock;
+	util_close(&l->lock);
+	l->lock = lock;
+	return 0;
+}
+
+int loader_repair(struct loader *l, struct err *err)
+{
+	int restored = 0, r = lock_again(l, err);
+
+	if (!r)
+		r = pins_make_folders(l->folder, err);
+	if (r)
+		return r;
+	for (size_t i = 0; i < l->held_count; i++) {
+		r = pins_restore(l->folder, l->held[i].part, l->held[i].name, l->held[i].fd);
+		if (r < 0)
+			return fail(err, r, "pin %s/%s/%s: %s", l->folder, l->held[i].part, l->held[i].name,
+				    strerror(-r));
+		restored += r;
+	}
+	r = pins_watch(l->folder, l->watch);
+	return r ? fail(err, r, "bpffs %s: it cannot be watched: %s", l->folder, strerror(-r)) : restored;
+}
+
 void loader_keep(struct loader *l)
 {
 	l->fresh = false;
@@ -460,8 +557,11 @@ void loader_close(struct loader *l)
 		return;
 	for (enum object_id id = 0; id < OBJECT_IDS; id++)
 		bpf_object__close(l->object[id]);
+	for (size_t i = 0; i < l->held_count; i++)
+		util_close(&l->held[i].fd);
 	if (l->fresh && l->lock >= 0 && pins_remove(l->folder, &err))
 		pr_warn("%s", err.text);
+	util_close(&l->watch);
 	util_close(&l->lock);
 	free(l);
 }

@@ -55,6 +55,14 @@ bool loader_audits_kernel_copy(const struct loader *loader);
 /* What the RDMA subsystem itself does about netns, as a feature among the others. */
 void loader_note_netns_mode(struct loader *loader, bool exclusive);
 
+/*
+ * Notices when somebody else takes pins away, which would end the rule with this process (the links are held open
+ * here too, so not before): a descriptor that is readable then, owned by the loader; or -errno.
+ */
+int loader_watch(struct loader *loader, struct err *err);
+/* Puts back what is missing: how many pins, or -errno. */
+int loader_repair(struct loader *loader, struct err *err);
+
 /* The start is done: from now on the pins outlive this process. */
 void loader_keep(struct loader *loader);
 /*

@@ -8,6 +8,7 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -43,7 +44,7 @@ static int check_bpffs(const char *folder, bool made, struct err *err)
 		    folder);
 }
 
-int pins_open(const char *folder, struct err *err)
+int pins_make_folders(const char *folder, struct err *err)
 {
 	int r = make_folder(folder, "", err);
 
@@ -53,7 +54,14 @@ int pins_open(const char *folder, struct err *err)
 		r = make_folder(folder, "maps", err);
 	if (r >= 0)
 		r = make_folder(folder, "links", err);
-	return r < 0 ? r : pins_lock(folder, err);
+	return r < 0 ? r : 0;
+}
+
+int pins_open(const char *folder, struct err *err)
+{
+	int r = pins_make_folders(folder, err);
+
+	return r ? r : pins_lock(folder, err);
 }
 
 int pins_lock(const char *folder, struct err *err)
@@ -140,6 +148,31 @@ int pins_link(const char *folder, const char *name, struct bpf_link *link, struc
 		return fail(err, r, "cannot pin %s: %s", fresh, strerror(-r));
 	if (rename(fresh, path))
 		return fail(err, -errno, "cannot pin %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int pins_restore(const char *folder, const char *part, const char *name, int fd)
+{
+	char path[PATH_MAX];
+
+	if (try_snprintf(path, sizeof(path), "%s/%s/%s", folder, part, name))
+		return -ENAMETOOLONG;
+	if (!access(path, F_OK))
+		return 0;
+	return bpf_obj_pin(fd, path) ? -errno : 1;
+}
+
+int pins_watch(const char *folder, int inotify_fd)
+{
+	static const char *const parts[] = { "", "/links", "/maps" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (try_snprintf(path, sizeof(path), "%s%s", folder, parts[i]))
+			return -ENAMETOOLONG;
+		if (inotify_add_watch(inotify_fd, path, IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+			return -errno;
+	}
 	return 0;
 }
 

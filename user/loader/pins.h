@@ -8,7 +8,10 @@
 
 #include "lib/err.h"
 
-/* Creates FOLDER, FOLDER/maps and FOLDER/links on a BPF file system and locks it: the lock's descriptor. */
+/* Creates FOLDER, FOLDER/maps and FOLDER/links on a BPF file system, as far as they are not there. 0 or -errno. */
+int pins_make_folders(const char *folder, struct err *err);
+
+/* The same, and locks it: the lock's descriptor. */
 int pins_open(const char *folder, struct err *err);
 
 /* The lock of an existing folder: its descriptor, -EBUSY, or -ENOENT when there is no folder. */
@@ -19,6 +22,15 @@ bool pins_same_program(const char *folder, const char *name, const struct bpf_pr
 
 /* Pins the link as NAME; a link pinned there before is replaced in one step. */
 int pins_link(const char *folder, const char *name, struct bpf_link *link, struct err *err);
+
+/*
+ * Pins the object again as FOLDER/PART/NAME if it is not there: 1, 0 when it is, or -errno. The folders must
+ * exist (pins_open).
+ */
+int pins_restore(const char *folder, const char *part, const char *name, int fd);
+
+/* Watches the folder's parts with an inotify descriptor, again after they were made anew. 0 or -errno. */
+int pins_watch(const char *folder, int inotify_fd);
 
 /* Unpins the links whose name begins with PREFIX and which `keep` does not want. */
 void pins_prune_links(const char *folder, const char *prefix, bool (*keep)(const char *name, void *ctx), void *ctx);

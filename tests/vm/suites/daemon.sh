@@ -354,6 +354,26 @@ second() {
 	"$@"
 }
 
+# Another agent unpins what it does not know, or the whole folder. wardend holds the links open, so the rule goes on, and
+# pins them again, so that it also goes on without wardend.
+t_pins_put_back() {
+	forget_events
+	rm "$warden_pins"/links/guard_*
+	refused uverbs open "$(pod_uverbs owner)"
+	event kind=fault rule=warden.fault
+	wait_until 2 test -e "$warden_pins/links/guard_cdev_added"
+	rm -r "$warden_pins"
+	refused uverbs open "$(pod_uverbs owner)"
+	wait_until 2 test -e "$warden_pins/maps/claims"
+	wait_until 2 test -e "$warden_pins/links/guard_cdev_added"
+	warden_kill
+	refused uverbs open "$(pod_uverbs owner)"
+	expect 'the owner works' owner_works
+	warden_start '"mode":"enforce"'
+	refused uverbs open "$(pod_uverbs owner)"
+	claimed_line >/dev/null
+}
+
 # In audit mode: a device that the second one does not know as claimed is closed to every pod under its rule, too.
 t_side_by_side() {
 	second warden_start '"mode":"audit","bpffs":"/sys/fs/bpf/rdma-warden-2"'
@@ -407,6 +427,7 @@ run_case 'an event within a second' t_follow
 run_case 'a device is renamed' t_rename
 run_case 'a device is moved out of its owner'"'"'s netns' t_moved_away
 run_case 'a device is removed and added again' t_removed_and_added
+run_case 'pins that somebody takes away' t_pins_put_back
 run_case 'two wardends side by side' t_side_by_side
 warden_unload
 suite_end
