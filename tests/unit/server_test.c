@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -561,9 +562,13 @@ static void other_users_get_no_answer(void **state)
 static void who_does_not_come_to_the_point(void **state)
 {
 	uint64_t begin = boot_ns();
-	int fd = dial(), n = 0;
+	int fd = dial(), n = 0, deaf = dial();
+	struct pollfd hung_up = { .fd = deaf };
 
 	(void)state;
+	/* It asks for more than the socket holds, and goes without reading it. */
+	say(deaf, "{\"request\":\"big\",\"bytes\":3000000}\n");
+	assert_int_equal(shutdown(deaf, SHUT_WR), 0);
 	while (send(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 && boot_ns() - begin < 20 * 1000000000ull) {
 		usleep(200000);
 		n++;
@@ -574,6 +579,9 @@ static void who_does_not_come_to_the_point(void **state)
 	hears_end(fd);
 	hears(silent, "\"errno\":110");
 	hears_end(silent);
+	assert_int_equal(poll(&hung_up, 1, 5000), 1);
+	assert_true(hung_up.revents & POLLHUP);
+	close(deaf);
 	still_serves();
 }
 

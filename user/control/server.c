@@ -61,6 +61,13 @@ static void out_compact(struct client *c)
 	c->out_sent = 0;
 }
 
+/* What is left to send must be read in time, or the connection would keep its place for ever. */
+static void begin_closing(struct client *c)
+{
+	c->closing = true;
+	c->deadline_ns = boot_ns() + REQUEST_SECONDS * 1000000000ull;
+}
+
 static bool out_append(struct client *c, const char *bytes, size_t len)
 {
 	char *grown;
@@ -90,7 +97,7 @@ static bool out_line(struct client *c, const char *line, size_t len)
 static void out_answer(struct client *c, const char *line, size_t len)
 {
 	if (c->closing || !line || !out_line(c, line, len))
-		c->closing = true;
+		begin_closing(c);
 }
 
 static void out_json(struct client *c, cJSON *json)
@@ -264,7 +271,7 @@ static void refuse(struct client *c, int code, const char *why)
 
 	fail(&err, code, "%s", why);
 	out_end(c, code, &err);
-	c->closing = true;
+	begin_closing(c);
 }
 
 /* Serves the whole lines of the input and keeps the rest. */
@@ -282,11 +289,13 @@ static void serve_input(struct client *c)
 	}
 	memmove(c->in, start, left);
 	c->in_len = left;
+	if (c->closing)
+		return;
 	if (!left)
 		c->deadline_ns = 0;
 	else if (begun) /* more bytes of the same request do not prolong its time */
 		c->deadline_ns = boot_ns() + REQUEST_SECONDS * 1000000000ull;
-	if (!c->closing && left == CONTROL_MAX_REQUEST)
+	if (left == CONTROL_MAX_REQUEST)
 		refuse(c, -EMSGSIZE, "the request is larger than 65536 bytes");
 }
 
@@ -303,7 +312,7 @@ static void client_input(struct client *c)
 	}
 	if (c->in_len)
 		refuse(c, -EPROTO, "the request ended before its newline");
-	c->closing = true;
+	begin_closing(c);
 }
 
 static void client_ready(struct source *source, uint32_t events)
@@ -385,7 +394,7 @@ static void timer_ready(struct source *source, uint32_t events)
 		return;
 	for (c = s->clients; c; c = next) {
 		next = c->next;
-		if (!c->deadline_ns || now < c->deadline_ns || c->follows)
+		if (!c->deadline_ns || now < c->deadline_ns || (c->follows && !c->closing))
 			continue;
 		if (c->closing) { /* it does not read its answer either */
 			client_close(c);

@@ -17,7 +17,7 @@
 
 static bool name_valid(const char *s, size_t len, size_t max)
 {
-	if (len == 0 || len > max)
+	if (len == 0 || len > max || !isalnum((unsigned char)s[0]) || !isalnum((unsigned char)s[len - 1]))
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if (!islower((unsigned char)s[i]) && !isdigit((unsigned char)s[i]) && s[i] != '-' && s[i] != '.')

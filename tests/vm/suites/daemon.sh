@@ -153,7 +153,7 @@ t_bad_claims() {
 
 t_bad_owners() {
 	local owner
-	for owner in other /other test/ / test/a/b 'test/a b' Test/other "$(printf 'n%.0s' {1..64})/other" $'test/a\nb' 'test/"'; do
+	for owner in other /other test/ / -/- test/a. .test/a test/a/b 'test/a b' Test/other "$(printf 'n%.0s' {1..64})/other" $'test/a\nb' 'test/"'; do
 		bad_claim 'give NAMESPACE/NAME' --device "$(pod_vf other)" --netns other --owner "$owner"
 	done
 	bad_claim 'must be a string' --device "$(pod_vf other)" --netns other --owner ''
