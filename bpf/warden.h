@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Layouts that the BPF programs and user space share: what lies in the maps and in the event ring.
- * Only defines, enums and fixed-width structs.
- * WARDEN_LAYOUT changes whenever a layout below does: pins of another layout are never reused.
+ * Only defines, enums and fixed-width structs. Pinned maps outlive a wardend: where a size below changes, libbpf
+ * refuses the pins of the version before, and `wardend --unload` has to come first; where only a meaning would
+ * change, change a size too.
  */
 #ifndef WARDEN_H
 #define WARDEN_H
 
 #include <linux/types.h>
-
-#define WARDEN_LAYOUT 1
 
 /* ib_device.index is cyclic over 31 bits (xa_limit_31b in ib_core's device.c), so this is never one. */
 #define WARDEN_NO_INDEX 0xffffffffu
