@@ -272,6 +272,7 @@ run_mode() {
 	forget_events
 	start_or_die '"mode":"enforce"'
 	each_kind restarted
+	if [ "$mode" = shared ]; then run_other_mechanism; fi
 	kill "$watcher"
 	run_case "$mode: no open came through while wardend died and came back" t_no_moment
 	each_kind released
@@ -284,6 +285,26 @@ run_mode() {
 	each_kind orphan
 	run_case "$mode: unload" t_unload
 	delete_pods_except ''
+}
+
+# A start whose programs are other ones, as after an upgrade: the new links are there before the old ones go.
+run_other_mechanism() {
+	local other=lsm
+	[ "$(expected_guard)" = lsm ] || return 0
+	for other in fmod_ret lsm; do
+		warden_stop
+		start_or_die '"mode":"enforce"' --guard "$other"
+		run_case "$mode: replaced by $other programs" t_replaced
+		each_kind restarted
+	done
+}
+
+t_replaced() {
+	local pins
+	pins=$(ls "$warden_pins/links")
+	expect_match "guard_open_$other" "$pins"
+	expect_fail 'the other ones are left' grep -E "_$([ "$other" = lsm ] && echo fmod_ret || echo lsm)\$" <<<"$pins"
+	ctl status --json | expect_match "\"guard\":\"$other\"" -
 }
 
 # Opens the claimed nodes over and over; a single success would show a moment without the rule.
