@@ -289,7 +289,7 @@ run_mode() {
 
 # A start whose programs are other ones, as after an upgrade: the new links are there before the old ones go.
 run_other_mechanism() {
-	local other=lsm
+	local other
 	[ "$(expected_guard)" = lsm ] || return 0
 	for other in fmod_ret lsm; do
 		warden_stop
