@@ -59,7 +59,7 @@ t_modules_go() {
 
 unload_rdma() {
 	local module
-	for module in rdma_ucm rdma_cm iw_cm ib_umad ib_uverbs ib_cm ib_core; do
+	for module in rdma_ucm rdma_cm iw_cm ib_umad ib_uverbs ib_uverbs_support ib_cm ib_core; do # the support since 7.3
 		[ ! -e "/sys/module/$module" ] || rmmod "$module" || return 1
 	done
 }
