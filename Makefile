@@ -25,7 +25,7 @@ LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror -Wno-unused-parameter \
 	      -idirafter /usr/include/$(shell uname -m)-linux-gnu -Ivmlinux -Ibpf
 
-BPF_OBJECTS := guard netns probe verbs
+BPF_OBJECTS := cm devcg guard netns self umad verbs
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/skel/%.skel.h)
 
 LIB_SRC := $(filter-out user/wardend.c,$(wildcard user/*.c user/*/*.c))

@@ -14,11 +14,10 @@
 
 #define WARDEN_MAX_DEVICES 2048 /* 8 PFs of 128 VFs, twice */
 #define WARDEN_MAX_CDEVS (3 * WARDEN_MAX_DEVICES) /* uverbs, umad and issm of each */
-#define WARDEN_RING_BYTES (4 << 20) /* 19,000 events: 0.2 s of a flood while wardend is away */
+#define WARDEN_MAX_MERGES 4096
+#define WARDEN_RING_BYTES (4 << 20) /* 18,000 events: 0.2 s of a flood while wardend is away */
 
-/*
- * Full: the node is judged as an unclaimed device (the host may, a pod may not) and lost.cdevs grows.
- */
+/* Full: nobody may touch the node (its owner cannot be told), lost.cdevs and unreadable.nodes grow. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, WARDEN_MAX_CDEVS);
@@ -36,6 +35,24 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } claims SEC(".maps");
 
+/* Written by wardend alone, one entry at most for each claim. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WARDEN_MAX_DEVICES);
+	__type(key, struct warden_owner);
+	__type(value, __u32); /* not used */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} owners SEC(".maps");
+
+/* Full (so many processes break the rule at once): an event is told on its own, and none is merged into it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WARDEN_MAX_MERGES);
+	__type(key, struct warden_merge_key);
+	__type(value, struct warden_merge);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} merges SEC(".maps");
+
 /* Full: the device is guarded by its character device all the same, but not shown; lost.devices grows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -44,6 +61,15 @@ struct {
 	__type(value, struct warden_device);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } devices SEC(".maps");
+
+/* Written by wardend alone, at its start: some 80 of its maps, programs, links and folders. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 512);
+	__type(key, struct warden_own);
+	__type(value, __u32); /* not used */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} own SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -2,12 +2,13 @@
 /*
  * What becomes of RDMA devices: which exist, under which name, in which netns.
  *
- * hook                              what it does
- * enable_device_and_get (fentry)    a device was registered, or came out in another netns
- * cdev_device_add (fexit)           its uverbs node
- * ib_device_rename (fexit)          its new name
- * __ib_unregister_device (fentry)   it is gone; wardend drops the claim, whose index never comes back
- * rdma_dev_exit_net (fentry)        a netns ended
+ * hook                                 what it does
+ * enable_device_and_get (fentry)       a device was registered, or came out in another netns
+ * cdev_device_add (fexit)              its uverbs node
+ * ib_device_rename (fexit)             its new name
+ * __ib_unregister_device (fentry)      it is gone; wardend drops the claim, whose index never comes back
+ * __dev_change_net_namespace (fexit)   the netdev of its VF came into another netns
+ * rdma_dev_exit_net (fentry)           a netns ended
  *
  * Needs the BTF of ib_core and ib_uverbs. A claim is bound to the netns cookie, not to where the device
  * is: when its netns ends, the device stays closed to everybody until the claim is released.
@@ -143,6 +144,75 @@ int BPF_PROG(device_gone, struct ib_device *ib)
 		return 0;
 	report(EVENT_CHANGE, RULE_DEVICE_REMOVE, index, d, d->netns_inum);
 	bpf_map_delete_elem(&devices, &index);
+	return 0;
+}
+
+/* ---- the netdev of a VF ---- */
+
+struct netdev_move {
+	char parent[WARDEN_PARENT_LEN];
+	char netdev[16];
+	__u64 to_cookie;
+	__u32 to_inum;
+	__u32 pad;
+};
+
+static __always_inline void report_netdev_move(__u32 index, const struct warden_device *d, const struct netdev_move *m,
+					       __u32 from_inum)
+{
+	struct warden_claim *claim = bpf_map_lookup_elem(&claims, &index);
+	bool leaves = claim && claim->netns_cookie != m->to_cookie;
+	struct warden_event *e;
+
+	/* A netns that is taken down gives its netdevs back to the host: no violation, and told as the end of the netns. */
+	if (leaves && !caller_is_kernel())
+		e = event_begin(EVENT_VIOLATION, RULE_EXCLUSIVE_NETDEV_MOVE);
+	else
+		e = event_begin(EVENT_CHANGE, RULE_NETDEV_MOVE);
+	if (!e)
+		return;
+	e->verdict = e->kind == EVENT_VIOLATION ? VERDICT_OBSERVED : VERDICT_NONE;
+	e->ib_index = index;
+	e->arg[0] = from_inum;
+	e->arg[1] = m->to_inum;
+	__builtin_memcpy(e->name, d->name, sizeof(e->name));
+	__builtin_memcpy(e->text, m->netdev, sizeof(m->netdev));
+	event_submit(e);
+}
+
+/* For each device: is it the one on the same function as the netdev? */
+static long match_netdev(void *map, __u32 *index, struct warden_device *d, struct netdev_move *m)
+{
+	__u32 from_inum = d->netdev_inum;
+
+	for (int i = 0; i < WARDEN_PARENT_LEN; i++) {
+		if (d->parent[i] != m->parent[i])
+			return 0;
+		if (!d->parent[i])
+			break;
+	}
+	d->netdev_cookie = m->to_cookie;
+	d->netdev_inum = m->to_inum;
+	report_netdev_move(*index, d, m, from_inum);
+	return 0;
+}
+
+SEC("fexit/__dev_change_net_namespace")
+int BPF_PROG(netdev_moved, struct net_device *ndev, struct net *net)
+{
+	struct netdev_move m = {};
+	__u64 err = 0;
+
+	/* The number of arguments differs between kernels, so the place of the result is not fixed. */
+	if (bpf_get_func_ret(ctx, &err) || (int)err)
+		return 0;
+	bpf_probe_read_kernel_str(m.parent, sizeof(m.parent), BPF_CORE_READ(ndev, dev.parent, kobj.name));
+	if (!m.parent[0])
+		return 0;
+	bpf_probe_read_kernel_str(m.netdev, sizeof(m.netdev), ndev->name);
+	m.to_cookie = BPF_CORE_READ(net, net_cookie);
+	m.to_inum = BPF_CORE_READ(net, ns.inum);
+	bpf_for_each_map_elem(&devices, match_netdev, &m, 0);
 	return 0;
 }
 

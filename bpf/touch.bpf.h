@@ -6,6 +6,12 @@
 #include "common.bpf.h"
 
 #define EPERM 1
+#define SIGKILL 9
+#define MISC_MAJOR 10 /* Documentation/admin-guide/devices.txt */
+#define MAX_CGROUP_DEPTH 16 /* of an owner's cgroup; kubelet's are 4 to 6 deep */
+
+/* What the hook of a verdict can do: a cgroup device program cannot kill, a program at a function's entry not refuse. */
+enum hook_power { HOOK_REFUSES, HOOK_REFUSES_AND_KILLS, HOOK_KILLS };
 
 /* One touch of a node of the RDMA stack. */
 struct touch {
@@ -15,19 +21,23 @@ struct touch {
 	const struct warden_claim *claim; /* NULL: unclaimed */
 };
 
-/* Whether the file is a node of the RDMA stack; the test that every open on the node pays for. */
+static __always_inline bool is_rdma_major(__u32 major)
+{
+	__u32 zero = 0;
+	struct warden_majors *m = bpf_map_lookup_elem(&majors, &zero);
+
+	return m && m->bits[(major / 64) % (WARDEN_MAJORS / 64)] >> (major % 64) & 1;
+}
+
+/* Whether the file may be a node of the RDMA stack; the test that every open on the node pays for. */
 static __always_inline bool is_rdma_node(struct file *file, __u32 *dev)
 {
 	struct inode *inode = file->f_inode;
-	struct warden_majors *m;
-	__u32 zero = 0, major;
 
-	if (!inode || (inode->i_mode & S_IFMT) != S_IFCHR)
+	if (!inode || (inode->i_mode & S_IFMT) != S_IFCHR) /* without an inode it is no device */
 		return false;
 	*dev = inode->i_rdev;
-	major = *dev >> 20;
-	m = bpf_map_lookup_elem(&majors, &zero);
-	return m && m->bits[(major / 64) % (WARDEN_MAJORS / 64)] >> (major % 64) & 1;
+	return is_rdma_major(*dev >> 20);
 }
 
 static __always_inline bool owns(const struct warden_claim *claim)
@@ -42,32 +52,95 @@ static __always_inline bool below(const struct warden_cgroup *cgroup)
 	return cgroup->id && bpf_get_current_ancestor_cgroup_id(cgroup->level) == cgroup->id;
 }
 
+static __always_inline bool below_one_of(const struct warden_cgroup *cgroups, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (below(&cgroups[i]))
+			return true;
+	return false;
+}
+
+/* In a pod's cgroup, and in none that the configuration makes the host's again. */
+static __always_inline bool caller_is_pod(const struct warden_settings *s)
+{
+	return below_one_of(s->pods, WARDEN_POD_CGROUPS) && !below_one_of(s->hosts, WARDEN_HOST_CGROUPS);
+}
+
 /* The host: in the initial netns, and no pod that shares it (hostNetwork). */
 static __always_inline bool caller_is_host(const struct warden_settings *s)
 {
-	if (caller_netns_cookie() != s->host_netns_cookie)
-		return false;
+	return caller_netns_cookie() == s->host_netns_cookie && !caller_is_pod(s);
+}
+
+/*
+ * Whoever moves devices on the host's behalf does part of it from inside the pod's netns (rdma-cni does, to bring
+ * a device back), so here the cgroup decides wherever the pods' cgroups are known.
+ */
+static __always_inline bool caller_acts_for_host(const struct warden_settings *s)
+{
+	bool known = false;
+
 	for (int i = 0; i < WARDEN_POD_CGROUPS; i++)
-		if (below(&s->pods[i]))
+		known |= s->pods[i].id != 0;
+	if (caller_is_pod(s))
+		return false;
+	return known || caller_netns_cookie() == s->host_netns_cookie;
+}
+
+/* The owner of any device: by netns alone, or by a cgroup that the caller is in or below. */
+static __always_inline bool caller_owns_some(void)
+{
+	struct warden_owner owner = { .netns_cookie = caller_netns_cookie() };
+
+	if (bpf_map_lookup_elem(&owners, &owner))
+		return true;
+	for (int level = 1; level <= MAX_CGROUP_DEPTH; level++) {
+		owner.cgroup_id = bpf_get_current_ancestor_cgroup_id(level);
+		if (!owner.cgroup_id)
 			return false;
-	return true;
+		if (bpf_map_lookup_elem(&owners, &owner))
+			return true;
+	}
+	return false;
 }
 
 static __always_inline bool may_touch(const struct touch *t, const struct warden_settings *s)
 {
 	if (t->kind == CDEV_UMAD || t->kind == CDEV_ISSM)
 		return s->umad_for_host && caller_is_host(s);
+	if (t->kind == CDEV_RDMA_CM)
+		return caller_is_host(s) || caller_owns_some();
 	if (t->claim)
 		return owns(t->claim);
 	return caller_is_host(s);
 }
 
+/*
+ * Tells a violation, or counts it into the equal one that was told within the window. An update that meets the sweep
+ * of wardend may count for nobody; it is never told twice.
+ */
 static __always_inline void report(const struct touch *t, enum warden_rule rule, enum warden_verdict verdict,
 				   __u64 arg0, __u64 arg1)
 {
+	struct warden_merge_key key = { .netns_cookie = caller_netns_cookie(),
+					.cgroup_id = bpf_get_current_cgroup_id(),
+					.arg = arg0,
+					.rule = rule,
+					.verdict = verdict,
+					.dev = t->dev,
+					.ib_index = t->ib_index,
+					.pid = bpf_get_current_pid_tgid() >> 32,
+					.uid = bpf_get_current_uid_gid() };
+	struct warden_merge *m = bpf_map_lookup_elem(&merges, &key), fresh = { .arg = arg1 };
+	__u64 now = bpf_ktime_get_boot_ns();
 	struct warden_event *e;
 
 	count(verdict == VERDICT_OBSERVED ? COUNTER_OBSERVED : COUNTER_DENIED);
+	if (m && now - m->told_ns < MERGE_WINDOW_NS) {
+		__sync_fetch_and_add(&m->merged, 1);
+		count(COUNTER_MERGED);
+		return;
+	}
 	e = event_begin(EVENT_VIOLATION, rule);
 	if (!e)
 		return;
@@ -76,33 +149,81 @@ static __always_inline void report(const struct touch *t, enum warden_rule rule,
 	e->ib_index = t->ib_index;
 	e->arg[0] = arg0;
 	e->arg[1] = arg1;
+	fresh.told_ns = now;
+	fresh.netns_inum = e->netns_inum;
+	if (m) {
+		m->told_ns = now;
+		e->merged = __sync_lock_test_and_set(&m->merged, 0);
+	}
 	event_submit(e);
+	if (m)
+		return;
+	bpf_get_current_comm(fresh.comm, sizeof(fresh.comm));
+	bpf_map_update_elem(&merges, &key, &fresh, BPF_NOEXIST);
 }
 
-/*
- * Fills in the touch and judges it: 0, or -EPERM after an event. `how` is the verdict that a refusal is reported
- * as: denied, or killed where the hook cannot refuse and the caller of this function sends the signal.
- */
+/* Does with a broken rule what is configured, as far as the hook can: 0 (let it pass), or -EPERM. */
+static __always_inline int react(const struct touch *t, const struct warden_settings *s, enum warden_rule rule,
+				 enum hook_power power, __u64 arg0, __u64 arg1)
+{
+	enum warden_reaction reaction = s->reactions[rule % WARDEN_MAX_RULES];
+	bool kill = power == HOOK_KILLS || (reaction == REACTION_KILL && power == HOOK_REFUSES_AND_KILLS);
+
+	if (reaction == REACTION_OBSERVE) {
+		report(t, rule, VERDICT_OBSERVED, arg0, arg1);
+		return 0;
+	}
+	if (power != HOOK_REFUSES && kill)
+		bpf_send_signal(SIGKILL);
+	report(t, rule, kill ? VERDICT_KILLED : VERDICT_DENIED, arg0, arg1);
+	return -EPERM;
+}
+
+/* Fills in the touch and judges it: 0, or -EPERM after an event. */
 static __always_inline int judge_touch(struct touch *t, const struct warden_settings *s, enum warden_rule rule,
-				       enum warden_verdict how)
+				       enum hook_power power)
 {
 	struct warden_cdev *c = bpf_map_lookup_elem(&cdevs, &t->dev);
 
-	/* The major is of the RDMA stack but the node is unknown: not yet learnt, or the map was full. */
-	t->kind = c ? c->kind : CDEV_UVERBS;
-	t->ib_index = c ? c->ib_index : WARDEN_NO_INDEX;
-	t->claim = bpf_map_lookup_elem(&claims, &t->ib_index);
+	if (!c && t->dev >> 20 == MISC_MAJOR)
+		return 0; /* rdma_cm shares its major with what is not RDMA */
 	count(COUNTER_TOUCHES);
+	t->ib_index = WARDEN_NO_INDEX;
+	if (!c) {
+		/* The major is of the RDMA stack, the node unknown: its owner cannot be told, so nobody may. */
+		count(COUNTER_UNKNOWN_NODES);
+		return react(t, s, rule, power, 0, 0);
+	}
+	t->kind = c->kind;
+	t->ib_index = c->ib_index;
+	t->claim = bpf_map_lookup_elem(&claims, &t->ib_index);
 	if (may_touch(t, s))
 		return 0;
-	if (t->kind != CDEV_UVERBS)
+	if (t->kind == CDEV_UMAD || t->kind == CDEV_ISSM)
 		rule = RULE_EXCLUSIVE_UMAD;
-	if (s->mode != MODE_ENFORCE) {
-		report(t, rule, VERDICT_OBSERVED, 0, 0);
+	return react(t, s, rule, power, 0, 0);
+}
+
+/* Open, pass, map: a touch by the caller, and nothing else to judge. */
+static __always_inline int guard_touch(struct file *file, enum warden_rule rule, enum hook_power power)
+{
+	const struct warden_settings *s;
+	struct touch t = {};
+
+	if (!file || !is_rdma_node(file, &t.dev))
 		return 0;
-	}
-	report(t, rule, how, 0, 0);
-	return -EPERM;
+	s = settings_get();
+	return s ? judge_touch(&t, s, rule, power) : 0;
+}
+
+/*
+ * A command by write(2) passes no hook that can refuse but security_file_permission, which every read and write on the
+ * node would pay for. A stranger's first command is carried out; he does not live to send a second one.
+ */
+static __always_inline int audit_write(struct file *file)
+{
+	guard_touch(file, RULE_EXCLUSIVE_INHERITED_FD, HOOK_KILLS);
+	return 0;
 }
 
 #endif

@@ -19,8 +19,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define SIGKILL 9
-
 #define CONTAINER(res, type) ((struct type *)((void *)(res)-bpf_core_field_offset(struct type, res)))
 
 /* The device of a tracked object, or NULL for kinds that are not counted. */
@@ -100,31 +98,13 @@ static __always_inline int wrong_class(struct ib_qp_attr *attr, int mask, __u64 
 	return -1;
 }
 
-static __always_inline void report_marking(__u32 index, __u32 dev, __u8 tc, const struct warden_settings *s)
-{
-	bool kill = s->mode == MODE_ENFORCE && s->on_violation == REACTION_KILL;
-	struct warden_event *e;
-
-	if (kill)
-		bpf_send_signal(SIGKILL);
-	count(kill ? COUNTER_DENIED : COUNTER_OBSERVED);
-	e = event_begin(EVENT_VIOLATION, RULE_MARKING_DSCP);
-	if (!e)
-		return;
-	e->verdict = kill ? VERDICT_KILLED : VERDICT_OBSERVED;
-	e->ib_index = index;
-	e->dev = dev;
-	e->arg[0] = tc >> 2;
-	e->arg[1] = s->dscp_allowed;
-	event_submit(e);
-}
-
 SEC("fentry/ib_modify_qp_with_udata")
 int BPF_PROG(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int mask)
 {
 	const struct warden_settings *s = settings_get();
 	__u32 index = BPF_CORE_READ(qp, device, index);
 	struct warden_device *device;
+	struct touch t = {};
 	int tc;
 
 	if (!s || !s->marking || !(mask & (IB_QP_AV | IB_QP_ALT_PATH)))
@@ -137,25 +117,20 @@ int BPF_PROG(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int m
 		return 0;
 	tc = wrong_class(attr, mask, s->dscp_allowed);
 	__sync_fetch_and_add(tc < 0 ? &device->marking_right : &device->marking_wrong, 1);
-	if (tc >= 0)
-		report_marking(index, device->uverbs, tc, s);
+	if (tc < 0)
+		return 0;
+	t.dev = device->uverbs;
+	t.ib_index = index;
+	/* Only "kill" can be done from here; "deny" was the guard's to do, and what comes here went past it. */
+	if (s->reactions[RULE_MARKING_DSCP] == REACTION_KILL)
+		react(&t, s, RULE_MARKING_DSCP, HOOK_KILLS, tc >> 2, s->dscp_allowed);
+	else
+		report(&t, RULE_MARKING_DSCP, VERDICT_OBSERVED, tc >> 2, s->dscp_allowed);
 	return 0;
 }
 
-/*
- * The write(2) road into the verbs passes no hook that can refuse but security_file_permission, which every
- * read and write of the node would pay for. A stranger's first command is carried out; he does not live to
- * send a second one.
- */
 SEC("fentry/ib_uverbs_write")
 int BPF_PROG(write_audited, struct file *file)
 {
-	const struct warden_settings *s = settings_get();
-	struct touch t = {};
-
-	if (!s || !is_rdma_node(file, &t.dev))
-		return 0;
-	if (judge_touch(&t, s, RULE_EXCLUSIVE_INHERITED_FD, VERDICT_KILLED))
-		bpf_send_signal(SIGKILL);
-	return 0;
+	return audit_write(file);
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Layouts that the BPF programs and user space share: what lies in the maps and in the event ring.
- * Only defines, enums and fixed-width structs. Pinned maps outlive a wardend: where a size below changes, libbpf
- * refuses the pins of the version before, and `wardend --unload` has to come first; where only a meaning would
- * change, change a size too.
+ * Only defines, enums and fixed-width structs. Pinned maps outlive a wardend; one whose maps have another layout makes
+ * maps of its own and takes over from the older ones (loader.c, name_maps). Sizes are part of that layout by themselves.
  */
 #ifndef WARDEN_H
 #define WARDEN_H
 
 #include <linux/types.h>
+
+/* Add one where a meaning changes and no size does. */
+#define WARDEN_LAYOUT 1
 
 /* ib_device.index is cyclic over 31 bits (xa_limit_31b in ib_core's device.c), so this is never one. */
 #define WARDEN_NO_INDEX 0xffffffffu
@@ -37,7 +39,10 @@
 	X(EXCLUSIVE_FD_PASS, "exclusive.fd-pass")           \
 	X(EXCLUSIVE_MMAP, "exclusive.mmap")                 \
 	X(EXCLUSIVE_NETLINK, "exclusive.netlink")           \
-	X(EXCLUSIVE_MODE, "exclusive.mode")
+	X(EXCLUSIVE_MODE, "exclusive.mode")                 \
+	X(EXCLUSIVE_NETDEV_MOVE, "exclusive.netdev-move")   \
+	X(NETDEV_MOVE, "netdev.move")                       \
+	X(WARDEN_TAMPER, "warden.tamper")
 
 enum warden_rule {
 #define X(id, name) RULE_##id,
@@ -54,15 +59,17 @@ enum warden_verdict { VERDICT_NONE, VERDICT_OBSERVED, VERDICT_DENIED, VERDICT_KI
  * Counters in the per-CPU array `counters`. Those named lost.* count what the warden could not do:
  * none of them is expected to move, and each one that does is shown by `wardenctl status`.
  */
-#define WARDEN_COUNTERS(X)                                                            \
-	X(TOUCHES, "touches") /* opens and ioctls of RDMA character devices judged */ \
-	X(DENIED, "denied") /* refused */                                             \
-	X(OBSERVED, "observed") /* would have been refused */                         \
-	X(EVENTS, "events") /* written to the ring */                                 \
-	X(LOST_EVENTS, "lost.events") /* the ring was full */                         \
-	X(LOST_CDEVS, "lost.cdevs") /* the map of character devices was full */       \
-	X(LOST_DEVICES, "lost.devices") /* the map of RDMA devices was full */        \
-	X(UNREADABLE_COMMANDS, "unreadable.verbs") /* a verbs command that could not be read */
+#define WARDEN_COUNTERS(X)                                                                      \
+	X(TOUCHES, "touches") /* opens and ioctls of RDMA character devices judged */           \
+	X(DENIED, "denied") /* refused */                                                       \
+	X(OBSERVED, "observed") /* would have been refused */                                   \
+	X(EVENTS, "events") /* written to the ring */                                           \
+	X(MERGED, "merged") /* violations told by the `merged` of another event */              \
+	X(LOST_EVENTS, "lost.events") /* the ring was full */                                   \
+	X(LOST_CDEVS, "lost.cdevs") /* the map of character devices was full */                 \
+	X(LOST_DEVICES, "lost.devices") /* the map of RDMA devices was full */                  \
+	X(UNREADABLE_COMMANDS, "unreadable.verbs") /* a verbs command that could not be read */ \
+	X(UNKNOWN_NODES, "unreadable.nodes") /* touches of a node of the RDMA stack that no entry tells of */
 
 enum warden_counter {
 #define X(id, name) COUNTER_##id,
@@ -71,7 +78,8 @@ enum warden_counter {
 		COUNTER_COUNT
 };
 
-enum warden_cdev_kind { CDEV_UVERBS = 1, CDEV_UMAD = 2, CDEV_ISSM = 3 };
+/* rdma_cm is one node for all devices: the host's, and that of every owner of a device. */
+enum warden_cdev_kind { CDEV_UVERBS = 1, CDEV_UMAD = 2, CDEV_ISSM = 3, CDEV_RDMA_CM = 4 };
 
 /* Map `cdevs`: a character device of the RDMA stack, by kernel dev_t (major << 20 | minor). */
 struct warden_cdev {
@@ -91,6 +99,12 @@ struct warden_claim {
 	char owner[WARDEN_OWNER_LEN];
 };
 
+/* Map `owners`: the owners of claims, whatever their devices; as claims name them. */
+struct warden_owner {
+	__u64 netns_cookie;
+	__u64 cgroup_id; /* 0: the netns alone decides */
+};
+
 /* Kinds of RDMA objects counted for each device; the order of the kernel's enum rdma_restrack_type. */
 enum warden_object { OBJECT_PD, OBJECT_CQ, OBJECT_QP, OBJECT_CM_ID, OBJECT_MR, OBJECT_CTX, OBJECT_COUNT };
 
@@ -101,6 +115,9 @@ struct warden_device {
 	__u32 netns_inum;
 	__u32 uverbs; /* kernel dev_t of its uverbs node, 0: none seen */
 	__s32 objects[OBJECT_COUNT];
+	__u64 netdev_cookie; /* the netns that its netdev was last seen to come into, 0: none seen */
+	__u32 netdev_inum;
+	__u32 pad;
 	__u64 marking_right; /* address vectors with a DSCP of the profile */
 	__u64 marking_wrong;
 	char name[WARDEN_NAME_LEN];
@@ -118,24 +135,61 @@ struct warden_cgroup {
 };
 
 #define WARDEN_POD_CGROUPS 4
+#define WARDEN_HOST_CGROUPS 8
+#define WARDEN_MAX_RULES 64
 
-/* Map `settings`: one entry; zero (audit, no marking rule) until wardend has written it. */
+/* Map `settings`: one entry; zero (nothing is refused, no marking rule) until wardend has written it. */
 struct warden_settings {
 	__u64 host_netns_cookie;
 	__u64 dscp_allowed; /* bit d: the profile has DSCP d */
-	__u32 mode; /* enum warden_mode */
 	__u32 marking; /* a marking profile is in force */
-	__u32 on_violation; /* enum warden_reaction, of the marking rules */
 	__u32 umad_for_host; /* the host may open umad and issm nodes */
 	__u32 kernel_copy_audited; /* verbs.bpf.c is attached and reports what the guard lets pass */
-	__u32 pad;
+	__u32 warden; /* tgid of the wardend that wrote this */
+	__u8 reactions[WARDEN_MAX_RULES]; /* enum warden_reaction, by rule; the mode has gone into it */
 	struct warden_cgroup pods[WARDEN_POD_CGROUPS]; /* below them are pods, never the host */
+	struct warden_cgroup hosts[WARDEN_HOST_CGROUPS]; /* but below these, in turn, is the host */
+};
+
+/*
+ * Map `merges`: a violation that was told, by all that makes two of them equal. For MERGE_WINDOW_NS the next ones
+ * are counted here. The next one after that is told again, with the count; where none comes, wardend tells it.
+ */
+#define MERGE_WINDOW_NS 1000000000ull
+
+struct warden_merge_key {
+	__u64 netns_cookie;
+	__u64 cgroup_id;
+	__u64 arg; /* the event's first */
+	__u32 rule;
+	__u32 verdict;
+	__u32 dev;
+	__u32 ib_index;
+	__u32 pid;
+	__u32 uid;
+};
+
+struct warden_merge {
+	__u64 told_ns; /* CLOCK_BOOTTIME */
+	__u64 merged;
+	__u64 arg; /* the event's second */
+	__u32 netns_inum;
+	__u32 pad;
+	char comm[16];
 };
 
 /* Map `majors`: bit m of the whole is set when major m has belonged to a node of the RDMA stack. */
 #define WARDEN_MAJORS 4096 /* 12 bits (kdev_t.h) */
 struct warden_majors {
 	__u64 bits[WARDEN_MAJORS / 64];
+};
+
+/* Map `own`: what is the warden's own, by kind and by id (a folder of pins: by inode number). */
+enum warden_own_kind { OWN_MAP = 1, OWN_PROGRAM, OWN_LINK, OWN_FOLDER };
+
+struct warden_own {
+	__u32 kind;
+	__u32 id;
 };
 
 /* One record of the ring `events`. */
@@ -152,16 +206,21 @@ struct warden_event {
 	__u64 netns_cookie;
 	__u64 cgroup_id;
 	__u64 arg
-		[2]; /* marking.*: DSCP asked for, set allowed; moves: netns inode from, to; netns.end: cookie, inode */
+		[2]; /* marking.*: DSCP asked for, set allowed; moves: netns inode from, to; netns.end: cookie, inode; warden.tamper: what, its id */
+	__u64 merged; /* equal events since the one before that were not told on their own */
 	char comm[16];
 	char name[WARDEN_NAME_LEN]; /* the RDMA device, where the program knows it */
-	char text[WARDEN_NAME_LEN]; /* device.rename: the new name; device.add, device.remove: the parent */
+	char text
+		[WARDEN_NAME_LEN]; /* device.rename: the new name; device.add and .remove: the parent; netdev moves: the netdev */
 };
 
 _Static_assert(sizeof(struct warden_cdev) == 8, "layout");
 _Static_assert(sizeof(struct warden_claim) == 376, "layout");
-_Static_assert(sizeof(struct warden_device) == 160, "layout");
-_Static_assert(sizeof(struct warden_settings) == 104, "layout");
-_Static_assert(sizeof(struct warden_event) == 216, "layout");
+_Static_assert(sizeof(struct warden_device) == 176, "layout");
+_Static_assert(sizeof(struct warden_settings) == 288, "layout");
+_Static_assert(sizeof(struct warden_merge_key) == 48, "layout");
+_Static_assert(sizeof(struct warden_merge) == 48, "layout");
+_Static_assert(sizeof(struct warden_event) == 224, "layout");
+_Static_assert((int)RULE_COUNT <= WARDEN_MAX_RULES, "a reaction for each rule");
 
 #endif

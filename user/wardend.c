@@ -47,8 +47,10 @@ struct daemon {
 	struct services services;
 	struct loop *loop;
 	struct ring_buffer *ring;
-	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source;
+	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source,
+		sweep_source;
 	int tries_left;
+	bool sweeping; /* the timer of sweep_source runs */
 };
 
 struct arguments {
@@ -59,15 +61,32 @@ struct arguments {
 
 /* ---- settings ---- */
 
+/* One that does not exist yet has no processes; cgroups_ready() comes back here when it does. */
+static struct warden_cgroup cgroup_of(const char *path)
+{
+	struct cgroup_ref cgroup = {};
+
+	if (path[0])
+		cgroup_resolve(path, &cgroup, NULL);
+	return (struct warden_cgroup){ .id = cgroup.id, .level = cgroup.level };
+}
+
+/* Where wardend runs as a pod, its own cgroup is below those of the pods, and yet the host's. */
+static struct warden_cgroup own_cgroup(void)
+{
+	char path[PATH_MAX];
+
+	return cgroup_of(cgroup_self(path, sizeof(path)) ? "" : path);
+}
+
 static int write_settings(struct daemon *d, struct err *err)
 {
 	struct warden_settings s = {
 		.dscp_allowed = d->config.profile.dscp,
-		.mode = d->config.mode,
 		.marking = d->config.profile.name[0] != '\0',
-		.on_violation = d->config.on_violation,
 		.umad_for_host = d->config.umad_for_host,
 		.kernel_copy_audited = loader_audits_kernel_copy(d->loader),
+		.warden = (uint32_t)getpid(),
 	};
 	struct netns_id host;
 	uint32_t zero = 0;
@@ -76,14 +95,13 @@ static int write_settings(struct daemon *d, struct err *err)
 	if (r)
 		return r;
 	s.host_netns_cookie = host.cookie;
-	for (size_t i = 0; i < WARDEN_POD_CGROUPS; i++) {
-		struct cgroup_ref cgroup = {};
-
-		/* One that does not exist yet has no processes; cgroups_ready() comes back here when it does. */
-		if (d->config.pod_cgroups[i][0])
-			cgroup_resolve(d->config.pod_cgroups[i], &cgroup, NULL);
-		s.pods[i] = (struct warden_cgroup){ .id = cgroup.id, .level = cgroup.level };
-	}
+	for (int rule = 0; rule < RULE_COUNT; rule++)
+		s.reactions[rule] = (uint8_t)config_reaction(&d->config, (enum warden_rule)rule);
+	for (size_t i = 0; i < WARDEN_POD_CGROUPS; i++)
+		s.pods[i] = cgroup_of(d->config.pod_cgroups[i]);
+	for (size_t i = 0; i < CONFIG_HOST_CGROUPS; i++)
+		s.hosts[i] = cgroup_of(d->config.host_cgroups[i]);
+	s.hosts[CONFIG_HOST_CGROUPS] = own_cgroup();
 	if (bpf_map_update_elem(loader_map(d->loader, MAP_SETTINGS), &zero, &s, BPF_ANY))
 		return fail(err, -errno, "cannot write the settings: %s", strerror(errno));
 	return 0;
@@ -105,12 +123,37 @@ static int check_namespaces(struct err *err)
 
 /* ---- what wakes the daemon ---- */
 
+static void sweep_later(struct daemon *d)
+{
+	const struct itimerspec once = { .it_value.tv_sec = 1, .it_value.tv_nsec = 100000000 };
+
+	if (!d->sweeping)
+		d->sweeping = !timerfd_settime(d->sweep_source.fd, 0, &once, NULL);
+}
+
+/* Tells what the programs have merged and nobody would tell, then looks again while there is anything. */
+static void sweep_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, sweep_source);
+	uint64_t ticks;
+
+	(void)events;
+	if (read(source->fd, &ticks, sizeof(ticks)) < 0)
+		return;
+	d->sweeping = false;
+	if (events_sweep(d->events, loader_map(d->loader, MAP_MERGES)))
+		sweep_later(d);
+}
+
 static int on_event(void *ctx, void *data, size_t size)
 {
 	struct daemon *d = ctx;
 
-	if (size >= sizeof(struct warden_event))
-		events_feed(d->events, data);
+	if (size < sizeof(struct warden_event))
+		return 0;
+	events_feed(d->events, data);
+	if (((const struct warden_event *)data)->kind == EVENT_VIOLATION)
+		sweep_later(d);
 	return 0;
 }
 
@@ -307,6 +350,9 @@ static int open_sources(struct daemon *d, struct err *err)
 		r = add_source(d, &d->retry_source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 			       retry_ready, "timer", err);
 	if (!r)
+		r = add_source(d, &d->sweep_source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+			       sweep_ready, "timer", err);
+	if (!r)
 		r = add_source(d, &d->cgroups_source, cgroups_watch(&d->config), cgroups_ready, "cgroup watch", err);
 	if (r)
 		return r;
@@ -356,6 +402,7 @@ static void close_parts(struct daemon *d)
 	util_close(&d->uevent_source.fd);
 	util_close(&d->retry_source.fd);
 	util_close(&d->cgroups_source.fd);
+	util_close(&d->sweep_source.fd);
 	events_close(d->events);
 	track_close(d->track);
 	loader_close(d->loader);
@@ -434,9 +481,10 @@ static int check(struct daemon *d, const struct arguments *args, struct err *err
 
 static void usage(FILE *to)
 {
-	fputs("usage: wardend [--config FILE] [--guard auto|lsm|fmod_ret] [--check | --unload] [--debug]\n"
+	fputs("usage: wardend [--config FILE] [--guard KIND] [--check | --unload] [--debug]\n"
 	      "  --config FILE  configuration (JSON); without it the defaults hold: mode audit\n"
-	      "  --guard KIND   mechanism of the guard; auto takes LSM programs where they refuse, else fmod_ret\n"
+	      "  --guard KIND   mechanism of the guard: lsm, fmod_ret, device-cgroup, kill; auto takes the first that "
+	      "works\n"
 	      "  --check        load everything, print the capabilities, leave nothing behind\n"
 	      "  --unload       remove the pinned programs and maps: the rule ends, the claims too\n"
 	      "  --debug        more log, the verifier's included\n",
@@ -445,14 +493,10 @@ static void usage(FILE *to)
 
 static int parse_guard(const char *text, enum guard_mechanism *guard)
 {
-	static const char *const names[] = {
-		[GUARD_AUTO] = "auto", [GUARD_LSM] = "lsm", [GUARD_FMOD_RET] = "fmod_ret"
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(names[i], text))
+	for (enum guard_mechanism m = GUARD_AUTO; m <= GUARD_KILL; m++) {
+		if (strcmp(loader_mechanism_name(m), text))
 			continue;
-		*guard = (enum guard_mechanism)i;
+		*guard = m;
 		return 0;
 	}
 	return -EINVAL;
@@ -495,7 +539,11 @@ static int parse_arguments(int argc, char **argv, struct arguments *args)
 int main(int argc, char **argv)
 {
 	struct daemon d = {
-		.signal_source.fd = -1, .uevent_source.fd = -1, .retry_source.fd = -1, .cgroups_source.fd = -1
+		.signal_source.fd = -1,
+		.uevent_source.fd = -1,
+		.retry_source.fd = -1,
+		.cgroups_source.fd = -1,
+		.sweep_source.fd = -1,
 	};
 	struct arguments args = {};
 	struct err err = {};

@@ -38,18 +38,44 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+struct pid {
+	unsigned int level;
+};
+
+struct file;
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
 	unsigned int flags;
+	struct pid *thread_pid;
+	struct files_struct *files;
 	struct nsproxy *nsproxy;
+};
+
+struct super_block {
+	unsigned long s_magic;
 };
 
 struct inode {
 	__u16 i_mode;
 	__u32 i_rdev;
+	struct super_block *i_sb;
+	unsigned long i_ino;
 };
+
+struct dentry;
 
 struct file {
 	struct inode *f_inode;
+	void *private_data;
 };
 
 struct kobject {
@@ -68,7 +94,34 @@ struct device {
 	const struct class *class;
 };
 
+struct net_device {
+	char name[16];
+	possible_net_t nd_net;
+	struct device dev;
+};
+
+struct bpf_map {
+	__u32 id;
+};
+
+struct bpf_prog_aux {
+	__u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+
+struct bpf_link {
+	__u32 id;
+};
+
 struct cdev;
+
+struct miscdevice {
+	int minor;
+	const char *name;
+};
 
 struct sock {
 	__u16 sk_protocol;

@@ -13,3 +13,7 @@ struct warden_settings settings;
 struct warden_cgroup pod_cgroup;
 struct warden_majors majors;
 struct warden_event event;
+struct warden_owner owner;
+struct warden_own own;
+struct warden_merge_key merge_key;
+struct warden_merge merge;

@@ -36,23 +36,45 @@ static const struct member members[] = {
 	M(warden_device, netns_inum),
 	M(warden_device, uverbs),
 	M(warden_device, objects),
+	M(warden_device, netdev_cookie),
+	M(warden_device, netdev_inum),
+	M(warden_device, pad),
 	M(warden_device, marking_right),
 	M(warden_device, marking_wrong),
 	M(warden_device, name),
 	M(warden_device, parent),
 	M(warden_settings, host_netns_cookie),
 	M(warden_settings, dscp_allowed),
-	M(warden_settings, mode),
 	M(warden_settings, marking),
-	M(warden_settings, on_violation),
+	M(warden_settings, warden),
+	M(warden_settings, reactions),
 	M(warden_settings, umad_for_host),
 	M(warden_settings, kernel_copy_audited),
-	M(warden_settings, pad),
 	M(warden_settings, pods),
+	M(warden_settings, hosts),
 	M(warden_cgroup, id),
 	M(warden_cgroup, level),
 	M(warden_cgroup, pad),
 	M(warden_majors, bits),
+	M(warden_owner, netns_cookie),
+	M(warden_owner, cgroup_id),
+	M(warden_own, kind),
+	M(warden_own, id),
+	M(warden_merge_key, netns_cookie),
+	M(warden_merge_key, cgroup_id),
+	M(warden_merge_key, arg),
+	M(warden_merge_key, rule),
+	M(warden_merge_key, verdict),
+	M(warden_merge_key, dev),
+	M(warden_merge_key, ib_index),
+	M(warden_merge_key, pid),
+	M(warden_merge_key, uid),
+	M(warden_merge, told_ns),
+	M(warden_merge, merged),
+	M(warden_merge, arg),
+	M(warden_merge, netns_inum),
+	M(warden_merge, pad),
+	M(warden_merge, comm),
 	M(warden_event, time_ns),
 	M(warden_event, kind),
 	M(warden_event, rule),
@@ -65,6 +87,7 @@ static const struct member members[] = {
 	M(warden_event, netns_cookie),
 	M(warden_event, cgroup_id),
 	M(warden_event, arg),
+	M(warden_event, merged),
 	M(warden_event, comm),
 	M(warden_event, name),
 	M(warden_event, text),
@@ -131,6 +154,10 @@ CASE(warden_settings)
 CASE(warden_cgroup)
 CASE(warden_majors)
 CASE(warden_event)
+CASE(warden_owner)
+CASE(warden_own)
+CASE(warden_merge_key)
+CASE(warden_merge)
 
 int main(void)
 {
@@ -138,7 +165,9 @@ int main(void)
 		cmocka_unit_test(warden_cdev_is_the_same),   cmocka_unit_test(warden_claim_is_the_same),
 		cmocka_unit_test(warden_device_is_the_same), cmocka_unit_test(warden_settings_is_the_same),
 		cmocka_unit_test(warden_cgroup_is_the_same), cmocka_unit_test(warden_majors_is_the_same),
-		cmocka_unit_test(warden_event_is_the_same),
+		cmocka_unit_test(warden_event_is_the_same),  cmocka_unit_test(warden_owner_is_the_same),
+		cmocka_unit_test(warden_own_is_the_same),    cmocka_unit_test(warden_merge_key_is_the_same),
+		cmocka_unit_test(warden_merge_is_the_same),
 	};
 
 	return RUN_CASES("layout", cases);

@@ -47,7 +47,7 @@ static void need_bpffs(void)
 static int open_pins(void)
 {
 	struct err err = {};
-	int lock = pins_open(folder, &err);
+	int lock = pins_open(folder, "maps-1", &err);
 
 	if (lock < 0)
 		test_fail("%s", err.text);
@@ -72,9 +72,9 @@ static void opened_twice(void **state)
 	(void)state;
 	need_bpffs();
 	lock = open_pins();
-	assert_true(exists("maps") && exists("links"));
+	assert_true(exists("maps-1") && exists("links"));
 	assert_true(fcntl(lock, F_GETFD) & FD_CLOEXEC);
-	assert_int_equal(pins_open(folder, &err), -EBUSY);
+	assert_int_equal(pins_open(folder, "maps-1", &err), -EBUSY);
 	assert_contains(err.text, "another wardend has it");
 	assert_int_equal(pins_lock(folder, &err), -EBUSY);
 	close(lock);
@@ -93,13 +93,13 @@ static void the_lock_ends_with_the_process(void **state)
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
 	pid = test_fork();
 	if (!pid) {
-		lock = pins_open(folder, NULL);
+		lock = pins_open(folder, "maps-1", NULL);
 		(void)!write(ready[1], "", 1);
 		pause();
 		_exit(0);
 	}
 	assert_int_equal(read(ready[0], &one, 1), 1);
-	assert_int_equal(pins_open(folder, NULL), -EBUSY);
+	assert_int_equal(pins_open(folder, "maps-1", NULL), -EBUSY);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	lock = open_pins();
@@ -116,7 +116,7 @@ static void nothing_there(void **state)
 	need_bpffs();
 	assert_int_equal(pins_lock(folder, &err), -ENOENT);
 	assert_int_equal(pins_remove(folder, &err), 0);
-	assert_int_equal(pins_open(temp_path("bpf/none/pins"), &err), -ENOENT);
+	assert_int_equal(pins_open(temp_path("bpf/none/pins"), "maps-1", &err), -ENOENT);
 	assert_contains(err.text, "none/pins");
 }
 
@@ -126,22 +126,22 @@ static void not_on_a_bpffs(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(pins_open(plain, &err), -ENOTSUP);
+	assert_int_equal(pins_open(plain, "maps-1", &err), -ENOTSUP);
 	assert_contains(err.text, "mount -t bpf");
 	assert_int_equal(access(plain, F_OK), -1);
 	/* What was there before stays, with what is in it. */
 	assert_int_equal(mkdir(plain, 0700), 0);
 	temp_file("plain/kept", "", 0);
-	assert_int_equal(pins_open(plain, &err), -ENOTSUP);
+	assert_int_equal(pins_open(plain, "maps-1", &err), -ENOTSUP);
 	assert_int_equal(access(temp_path("plain/kept"), F_OK), 0);
 	assert_int_equal(access(temp_path("plain/links"), F_OK), -1);
 	assert_int_equal(pins_remove(plain, &err), -ENOTSUP);
 	assert_int_equal(access(temp_path("plain/kept"), F_OK), 0);
 	assert_int_equal(unlink(temp_path("plain/kept")), 0);
 	/* Even when it is empty. */
-	assert_int_equal(pins_open(plain, &err), -ENOTSUP);
+	assert_int_equal(pins_open(plain, "maps-1", &err), -ENOTSUP);
 	assert_int_equal(access(plain, F_OK), 0);
-	assert_int_equal(pins_open(temp_file("file", "", 0), &err), -ENOTSUP);
+	assert_int_equal(pins_open(temp_file("file", "", 0), "maps-1", &err), -ENOTSUP);
 }
 
 /* ---- links ---- */
@@ -289,7 +289,7 @@ static void removal_takes_maps_too(void **state)
 	need_bpffs();
 	skel = load();
 	lock = open_pins();
-	assert_int_equal(bpf_map__pin(skel->maps.shared, temp_path("bpf/pins/maps/shared")), 0);
+	assert_int_equal(bpf_map__pin(skel->maps.shared, temp_path("bpf/pins/maps-1/shared")), 0);
 	pins_test_bpf__destroy(skel); /* or the removal would wait for it in vain */
 	remove_pins(lock);
 }

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(!strncmp(err.text, "FILE: ", 6));
 		return 0;
 	}
-	check(config.mode <= MODE_ENFORCE && config.on_violation <= REACTION_KILL);
+	check(config.mode <= MODE_ENFORCE && config.reactions[RULE_MARKING_DSCP] <= REACTION_KILL);
 	check(config.run_dir[0] == '/' && config.state_dir[0] == '/' && config.bpffs[0] == '/');
 	check(memchr(config.metrics, ':', sizeof(config.metrics)));
 	if (config.profile.name[0])

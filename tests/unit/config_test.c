@@ -66,7 +66,7 @@ static void defaults(void **state)
 	assert_false(c.set_exclusive);
 	assert_false(c.umad_for_host);
 	assert_string_equal(c.profile.name, "");
-	assert_int_equal(c.on_violation, REACTION_OBSERVE);
+	assert_int_equal(c.reactions[RULE_MARKING_DSCP], REACTION_OBSERVE);
 }
 
 static void enforce_alone_is_a_config(void **state)
@@ -94,7 +94,7 @@ static void every_key(void **state)
 	assert_true(c.umad_for_host);
 	assert_string_equal(c.profile.name, "nvidia");
 	assert_int_equal(c.profile.dscp, 1ull << 26);
-	assert_int_equal(c.on_violation, REACTION_KILL);
+	assert_int_equal(c.reactions[RULE_MARKING_DSCP], REACTION_KILL);
 }
 
 static void values_of_choices(void **state)
@@ -102,9 +102,11 @@ static void values_of_choices(void **state)
 	(void)state;
 	assert_false(good("{\"umad\":\"nobody\"}").umad_for_host);
 	assert_false(good("{\"set_exclusive\":false}").set_exclusive);
-	assert_int_equal(good("{\"qos\":{\"profile\":\"spiderpool\",\"on_violation\":\"deny\"}}").on_violation,
-			 REACTION_DENY);
-	assert_int_equal(good("{\"qos\":{\"profile\":\"spiderpool\",\"on_violation\":\"observe\"}}").on_violation,
+	assert_int_equal(
+		good("{\"qos\":{\"profile\":\"spiderpool\",\"on_violation\":\"deny\"}}").reactions[RULE_MARKING_DSCP],
+		REACTION_DENY);
+	assert_int_equal(good("{\"qos\":{\"profile\":\"spiderpool\",\"on_violation\":\"observe\"}}")
+				 .reactions[RULE_MARKING_DSCP],
 			 REACTION_OBSERVE);
 	assert_string_equal(config_mode_name(MODE_ENFORCE), "enforce");
 	assert_string_equal(config_mode_name(MODE_AUDIT), "audit");

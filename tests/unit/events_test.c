@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
+#include "lib/rules.h"
 #include "report/events.h"
 
 #include <cjson/cJSON.h>
@@ -174,7 +175,7 @@ static void names_of_every_rule(void **state)
 	cJSON *json;
 
 	for (uint32_t rule = 0; rule < RULE_COUNT; rule++) {
-		assert_string_equal(events_rule_name(rule), names[rule]);
+		assert_string_equal(rule_name(rule), names[rule]);
 		f->track.devices[3].claimed = true;
 		ev = violation((enum warden_rule)rule);
 		ev.arg[0] = 77; /* for netns.end: the claim's */
@@ -202,7 +203,7 @@ static void unknown_numbers(void **state)
 	text_is(json, "device", "");
 	text_is(json, "owner", "");
 	cJSON_Delete(json);
-	assert_string_equal(events_rule_name(0xffffffffu), "unknown");
+	assert_string_equal(rule_name(0xffffffffu), "unknown");
 }
 
 static void a_comm_of_anybody(void **state)

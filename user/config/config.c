@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cgroup.h"
+#include "lib/rules.h"
 #include "lib/util.h"
 
 #define CONFIG_MAX_BYTES (1 << 20)
@@ -37,6 +38,12 @@ const char *config_reaction_name(enum warden_reaction reaction)
 	return reaction_names[reaction];
 }
 
+/* The rules whose violation a hook can refuse; that of the others can only be told. */
+static const enum warden_rule refusable[] = {
+	RULE_EXCLUSIVE_OPEN, RULE_EXCLUSIVE_INHERITED_FD, RULE_EXCLUSIVE_UMAD, RULE_EXCLUSIVE_FD_PASS,
+	RULE_EXCLUSIVE_MMAP, RULE_EXCLUSIVE_NETLINK,      RULE_EXCLUSIVE_MODE, RULE_WARDEN_TAMPER,
+};
+
 void config_defaults(struct config *c)
 {
 	*c = (struct config){
@@ -46,8 +53,14 @@ void config_defaults(struct config *c)
 		.bpffs = "/sys/fs/bpf/rdma-warden",
 		.metrics = "127.0.0.1:9779",
 		.pod_cgroups = { "kubepods.slice", "kubepods" }, /* the kubelet's, by cgroup driver */
-		.on_violation = REACTION_OBSERVE,
 	};
+	for (size_t i = 0; i < ARRAY_SIZE(refusable); i++)
+		c->reactions[refusable[i]] = REACTION_DENY;
+}
+
+enum warden_reaction config_reaction(const struct config *c, enum warden_rule rule)
+{
+	return c->mode == MODE_ENFORCE ? c->reactions[rule] : REACTION_OBSERVE;
 }
 
 /* ---- values ---- */
@@ -191,7 +204,8 @@ static int read_on_violation(struct reader *r, const char *name, const cJSON *va
 
 	if (choice < 0)
 		return choice;
-	r->config->on_violation = (enum warden_reaction)choice;
+	r->config->reactions[RULE_MARKING_DSCP] = (enum warden_reaction)choice;
+	r->config->reactions[RULE_MARKING_UNVERIFIED] = (enum warden_reaction)choice;
 	return 0;
 }
 
@@ -269,19 +283,17 @@ static int read_umad(struct reader *r, const char *name, const cJSON *value)
 	return 0;
 }
 
-static int read_pod_cgroups(struct reader *r, const char *name, const cJSON *value)
+static int read_cgroups(struct reader *r, const char *name, const cJSON *value, char (*to)[CONFIG_CGROUP_LEN], int max)
 {
 	const cJSON *one;
 	size_t n = 0;
 
-	memset(r->config->pod_cgroups, 0, sizeof(r->config->pod_cgroups));
-	if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) > WARDEN_POD_CGROUPS)
-		return fail(r->err, -EINVAL, "%s: \"%s\" must be a list of at most %d paths", r->file, name,
-			    WARDEN_POD_CGROUPS);
+	memset(to, 0, (size_t)max * sizeof(*to));
+	if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) > max)
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be a list of at most %d paths", r->file, name, max);
 	cJSON_ArrayForEach (one, value) {
 		if (!cJSON_IsString(one) || !one->valuestring[0] || one->valuestring[0] == '/' ||
-		    strstr(one->valuestring, "..") ||
-		    try_snprintf(r->config->pod_cgroups[n++], CONFIG_CGROUP_LEN, "%s", one->valuestring))
+		    strstr(one->valuestring, "..") || try_snprintf(to[n++], CONFIG_CGROUP_LEN, "%s", one->valuestring))
 			return fail(r->err, -EINVAL,
 				    "%s: \"%s\" must hold paths below " CGROUP_ROOT ", like \"kubepods.slice\"",
 				    r->file, name);
@@ -289,10 +301,62 @@ static int read_pod_cgroups(struct reader *r, const char *name, const cJSON *val
 	return 0;
 }
 
+static int read_pod_cgroups(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_cgroups(r, name, value, r->config->pod_cgroups, WARDEN_POD_CGROUPS);
+}
+
+static int read_host_cgroups(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_cgroups(r, name, value, r->config->host_cgroups, CONFIG_HOST_CGROUPS);
+}
+
+static bool is_refusable(int rule)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refusable); i++)
+		if ((int)refusable[i] == rule)
+			return true;
+	return false;
+}
+
+/* An object: the name of a rule, and its reaction. */
+static int read_reactions(struct reader *r, const char *name, const cJSON *value)
+{
+	const cJSON *one;
+	char key[160];
+	int rule, choice;
+
+	if (!cJSON_IsObject(value))
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be an object", r->file, name);
+	cJSON_ArrayForEach (one, value) {
+		snprintf(key, sizeof(key), "%s.%.64s", name, one->string);
+		rule = rule_find(one->string);
+		if (rule < 0)
+			return fail(r->err, -EINVAL, "%s: \"%s\" is no rule", r->file, key);
+		if (!is_refusable(rule))
+			return fail(r->err, -EINVAL, "%s: \"%s\" is not for this key to say%s", r->file, key,
+				    strncmp(one->string, "marking.", 8) ? ": a violation of that can only be told"
+									: ": see qos.on_violation");
+		choice = read_choice(r, key, one, reaction_names, ARRAY_SIZE(reaction_names));
+		if (choice < 0)
+			return choice;
+		r->config->reactions[rule] = (enum warden_reaction)choice;
+	}
+	return 0;
+}
+
 static const struct key keys[] = {
-	{ "mode", read_mode },   { "run_dir", read_run_dir }, { "state_dir", read_state_dir },
-	{ "bpffs", read_bpffs }, { "metrics", read_metrics }, { "set_exclusive", read_set_exclusive },
-	{ "umad", read_umad },   { "qos", read_qos },         { "pod_cgroups", read_pod_cgroups },
+	{ "mode", read_mode },
+	{ "run_dir", read_run_dir },
+	{ "state_dir", read_state_dir },
+	{ "bpffs", read_bpffs },
+	{ "metrics", read_metrics },
+	{ "set_exclusive", read_set_exclusive },
+	{ "umad", read_umad },
+	{ "qos", read_qos },
+	{ "pod_cgroups", read_pod_cgroups },
+	{ "host_cgroups", read_host_cgroups },
+	{ "reactions", read_reactions },
 };
 
 static void json_free(cJSON **json)
@@ -309,32 +373,12 @@ static int line_of(const char *text, const char *at)
 	return line;
 }
 
-/*
- * The first NUL, plain or escaped, or NULL. cJSON takes a plain one for white space and hands out strings
- * that end at one, so that "/a\u0000b" would be taken for "/a".
- */
-static const char *find_nul(const char *text, size_t len)
-{
-	const char *end = text + len;
-
-	for (const char *p = text; p < end; p++) {
-		if (!*p)
-			return p;
-		if (*p != '\\')
-			continue;
-		if (end - p >= 6 && !memcmp(p + 1, "u0000", 5))
-			return p;
-		p++; /* what is escaped begins no escape */
-	}
-	return NULL;
-}
-
 int config_parse(const char *text, size_t len, const char *name, struct config *config, struct err *err)
 {
 	struct config draft = *config;
 	struct reader r = { .file = name, .config = &draft, .err = err };
 	_cleanup_(json_free) cJSON *json = NULL;
-	const char *end = NULL, *nul = find_nul(text, len);
+	const char *end = NULL, *nul = json_find_nul(text, len);
 	int e;
 
 	if (nul)

@@ -14,6 +14,7 @@
 #include "warden.h"
 
 #define CONFIG_CGROUP_LEN 256
+#define CONFIG_HOST_CGROUPS (WARDEN_HOST_CGROUPS - 1) /* one is kept for wardend's own */
 
 struct config {
 	enum warden_mode mode;
@@ -24,9 +25,13 @@ struct config {
 	bool set_exclusive;
 	bool umad_for_host; /* "umad": "host"; else umad and issm nodes belong to nobody */
 	char pod_cgroups[WARDEN_POD_CGROUPS][CONFIG_CGROUP_LEN]; /* below the root of cgroup v2; "": none */
+	char host_cgroups[CONFIG_HOST_CGROUPS][CONFIG_CGROUP_LEN]; /* below those, and yet the host's */
+	enum warden_reaction reactions[RULE_COUNT]; /* of mode enforce, by rule; of the marking rules: on_violation */
 	struct qos_profile profile;
-	enum warden_reaction on_violation;
 };
+
+/* What is done about a violation: the rule's reaction in mode enforce, nothing but to tell in mode audit. */
+enum warden_reaction config_reaction(const struct config *config, enum warden_rule rule);
 
 void config_defaults(struct config *config);
 

@@ -132,7 +132,7 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 	qos_dscp_text(s->config->profile.dscp, set, sizeof(set));
 	cJSON_AddStringToObject(qos, "profile", s->config->profile.name);
 	cJSON_AddStringToObject(qos, "dscp", set);
-	cJSON_AddStringToObject(qos, "on_violation", config_reaction_name(s->config->on_violation));
+	cJSON_AddStringToObject(qos, "on_violation", config_reaction_name(s->config->reactions[RULE_MARKING_DSCP]));
 	programs_json(s->loader, cJSON_AddArrayToObject(json, "programs"));
 	counters_json(s->loader, cJSON_AddObjectToObject(json, "counters"));
 	cJSON_AddNumberToObject(json, "events_reported", (double)events_count(s->events));

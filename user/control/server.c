@@ -244,7 +244,7 @@ static int dispatch(struct client *c, const cJSON *request, struct err *err)
 static cJSON *parse_line(const char *line, size_t len)
 {
 	const char *end = NULL;
-	cJSON *json = cJSON_ParseWithLengthOpts(line, len, &end, 0);
+	cJSON *json = json_find_nul(line, len) ? NULL : cJSON_ParseWithLengthOpts(line, len, &end, 0);
 
 	while (json && end < line + len && strchr(" \t\r", *end) && *end)
 		end++;

@@ -96,3 +96,19 @@ int cgroup_path(uint64_t id, char *to, size_t size)
 		return -ENOENT;
 	return try_snprintf(to, size, "%s", path[strlen(CGROUP_ROOT)] ? path + strlen(CGROUP_ROOT) : "/");
 }
+
+int cgroup_self(char *to, size_t size)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[4096 + 8];
+
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "0::/", 4)) /* cgroups(7): of the v2 hierarchy */
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		return try_snprintf(to, size, "%s", line + 4);
+	}
+	return -ENOENT;
+}

@@ -21,6 +21,9 @@ struct cgroup_ref {
  */
 int cgroup_resolve(const char *path, struct cgroup_ref *cgroup, struct err *err);
 
+/* The caller's own cgroup v2, as a path below the root ("" is the root itself): 0 or -errno. */
+int cgroup_self(char *to, size_t size);
+
 /* The path, below the root, of the cgroup v2 with that id: 0 or -errno (-ESTALE: it is gone). */
 int cgroup_path(uint64_t id, char *to, size_t size);
 

@@ -14,72 +14,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "guard.skel.h"
+#include "lib/cgroup.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "loader/pins.h"
 #include "loader/probe.h"
-#include "netns.skel.h"
-#include "verbs.skel.h"
-
-enum object_id { OBJECT_GUARD, OBJECT_NETNS, OBJECT_VERBS, OBJECT_IDS };
-
-/* An object file and what it needs of the kernel. */
-static const struct {
-	const char *name;
-	const void *(*bytes)(size_t *size);
-	const char *modules[3]; /* whose BTF it needs; the list ends with NULL */
-} objects[OBJECT_IDS] = {
-	[OBJECT_GUARD] = { "guard", guard_bpf__elf_bytes, { NULL } },
-	[OBJECT_NETNS] = { "netns", netns_bpf__elf_bytes, { "ib_core", "ib_uverbs", NULL } },
-	[OBJECT_VERBS] = { "verbs", verbs_bpf__elf_bytes, { "ib_core", "ib_uverbs", NULL } },
-};
+#include "loader/programs.h"
+#include "warden.h"
 
 static const char *const map_names[MAP_COUNT] = {
-	[MAP_CDEVS] = "cdevs",   [MAP_CLAIMS] = "claims",     [MAP_DEVICES] = "devices", [MAP_SETTINGS] = "settings",
-	[MAP_MAJORS] = "majors", [MAP_COUNTERS] = "counters", [MAP_EVENTS] = "events",
+	[MAP_CDEVS] = "cdevs",       [MAP_CLAIMS] = "claims", [MAP_OWNERS] = "owners",     [MAP_DEVICES] = "devices",
+	[MAP_SETTINGS] = "settings", [MAP_MAJORS] = "majors", [MAP_COUNTERS] = "counters", [MAP_EVENTS] = "events",
+	[MAP_MERGES] = "merges",     [MAP_OWN] = "own",
 };
 
-/*
- * Each program, the feature it carries, and for the guard the mechanism that it belongs to. A feature of
- * two programs is active when both are.
- */
-static const struct program {
-	enum object_id object;
-	const char *name;
-	const char *feature;
-	enum guard_mechanism mechanism; /* GUARD_AUTO: of all */
-	bool optional; /* a kernel without the hook calls another one of the table instead */
-} programs[] = {
-	{ OBJECT_GUARD, "cdev_added", "exclusive.identity", GUARD_AUTO, false },
-	{ OBJECT_GUARD, "cdev_deleted", "exclusive.identity", GUARD_AUTO, false },
-	{ OBJECT_GUARD, "open_lsm", "exclusive.open", GUARD_LSM, false },
-	{ OBJECT_GUARD, "open_fmod_ret", "exclusive.open", GUARD_FMOD_RET, false },
-	{ OBJECT_GUARD, "ioctl_lsm", "exclusive.ioctl", GUARD_LSM, false },
-	{ OBJECT_GUARD, "ioctl_fmod_ret", "exclusive.ioctl", GUARD_FMOD_RET, false },
-	{ OBJECT_GUARD, "compat_lsm", "exclusive.ioctl-compat", GUARD_LSM, true },
-	{ OBJECT_GUARD, "compat_fmod_ret", "exclusive.ioctl-compat", GUARD_FMOD_RET, true },
-	{ OBJECT_GUARD, "receive_lsm", "exclusive.fd-pass", GUARD_LSM, false },
-	{ OBJECT_GUARD, "receive_fmod_ret", "exclusive.fd-pass", GUARD_FMOD_RET, false },
-	{ OBJECT_GUARD, "mmap_lsm", "exclusive.mmap", GUARD_LSM, false },
-	{ OBJECT_GUARD, "mmap_fmod_ret", "exclusive.mmap", GUARD_FMOD_RET, false },
-	{ OBJECT_GUARD, "netlink_lsm", "exclusive.netlink", GUARD_LSM, false },
-	{ OBJECT_GUARD, "netlink_fmod_ret", "exclusive.netlink", GUARD_FMOD_RET, false },
-	{ OBJECT_NETNS, "device_enabled", "devices.register", GUARD_AUTO, false },
-	{ OBJECT_NETNS, "uverbs_added", "devices.register", GUARD_AUTO, false },
-	{ OBJECT_NETNS, "device_gone", "devices.register", GUARD_AUTO, false },
-	{ OBJECT_NETNS, "device_renamed", "devices.rename", GUARD_AUTO, false },
-	{ OBJECT_NETNS, "netns_ended", "devices.netns-end", GUARD_AUTO, false },
-	{ OBJECT_VERBS, "object_added", "inventory.objects", GUARD_AUTO, false },
-	{ OBJECT_VERBS, "object_deleted", "inventory.objects", GUARD_AUTO, false },
-	{ OBJECT_VERBS, "object_committed", "inventory.objects", GUARD_AUTO, true },
-	{ OBJECT_VERBS, "write_audited", "exclusive.write-abi", GUARD_AUTO, false },
-	{ OBJECT_VERBS, "modify_qp_audited", "marking.audit", GUARD_AUTO, false },
+static const char *const mechanism_names[] = {
+	[GUARD_AUTO] = "auto",         [GUARD_LSM] = "lsm",
+	[GUARD_FMOD_RET] = "fmod_ret", [GUARD_DEVICE_CGROUP] = "device-cgroup",
+	[GUARD_KILL] = "kill",
 };
 
 #define MAX_FEATURES 32
+#define MAX_LINKS 64
 
-#define MAX_HELD (ARRAY_SIZE(programs) + MAP_COUNT)
+#define MAX_HELD (MAX_LINKS + MAP_COUNT)
 
 /* A pin, and what it holds: were the pin taken away, the object would live on here. */
 struct held {
@@ -90,13 +48,16 @@ struct held {
 
 struct loader {
 	char folder[PATH_MAX];
+	char maps[32]; /* the part of the folder with the maps of this layout */
+	bool maps_new; /* that part was made by this start */
+	struct btf *vmlinux;
 	int lock, watch;
 	struct held held[MAX_HELD];
 	size_t held_count;
 	bool fresh; /* the folder was made by this start, which is not done yet */
 	enum guard_mechanism mechanism;
 	struct bpf_object *object[OBJECT_IDS];
-	bool attached[OBJECT_IDS];
+	bool loaded[OBJECT_IDS], attached[OBJECT_IDS];
 	struct feature features[MAX_FEATURES];
 	size_t feature_count;
 };
@@ -147,9 +108,8 @@ const struct feature *loader_features(const struct loader *l, size_t *count)
 
 static void object_unavailable(struct loader *l, enum object_id id, const char *reason)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
-		if (programs[i].object == id && (id != OBJECT_GUARD || programs[i].mechanism == GUARD_AUTO ||
-						 programs[i].mechanism == l->mechanism))
+	for (size_t i = 0; i < program_count; i++)
+		if (programs[i].object == id && program_wanted(&programs[i], l->mechanism))
 			feature_set(l, programs[i].feature, FEATURE_UNAVAILABLE, "", "%s", reason);
 }
 
@@ -168,19 +128,6 @@ static int libbpf_log(enum libbpf_print_level level, const char *fmt, va_list ar
 	return 0;
 }
 
-static bool program_wanted(const struct loader *l, const struct program *p)
-{
-	return p->mechanism == GUARD_AUTO || p->mechanism == l->mechanism;
-}
-
-static const struct program *program_find(enum object_id id, const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
-		if (programs[i].object == id && !strcmp(programs[i].name, name))
-			return &programs[i];
-	return NULL;
-}
-
 /* How a program is attached: its section name up to the slash. */
 static void program_kind(const struct bpf_program *prog, char *to, size_t size)
 {
@@ -189,69 +136,78 @@ static void program_kind(const struct bpf_program *prog, char *to, size_t size)
 	snprintf(to, size, "%.*s", (int)strcspn(section, "/."), section);
 }
 
-static void btf_close(struct btf **btf)
+static bool hook_exists(const struct loader *l, enum object_id id, const struct bpf_program *prog)
 {
-	btf__free(*btf);
+	return l->vmlinux && program_hook_exists(id, prog, l->vmlinux);
 }
 
-/* Whether one of the object's modules has a function of that name. */
-static bool module_function_exists(enum object_id id, const char *name)
+static int object_open(struct loader *l, enum object_id id, struct err *err)
 {
-	_cleanup_(btf_close) struct btf *vmlinux = objects[id].modules[0] ? btf__load_vmlinux_btf() : NULL;
-
-	for (const char *const *m = objects[id].modules; vmlinux && *m; m++) {
-		_cleanup_(btf_close) struct btf *module = btf__load_module_btf(*m, vmlinux);
-
-		if (module && btf__find_by_name_kind(module, name, BTF_KIND_FUNC) > 0)
-			return true;
-	}
-	return false;
-}
-
-static bool hook_exists(enum object_id id, const struct bpf_program *prog)
-{
-	const char *hook = strchr(bpf_program__section_name(prog), '/') + 1;
-
-	return libbpf_find_vmlinux_btf_id(hook, bpf_program__expected_attach_type(prog)) > 0 ||
-	       module_function_exists(id, hook);
-}
-
-static int object_load(struct loader *l, enum object_id id, struct err *err)
-{
-	char root[PATH_MAX];
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = objects[id].name, .pin_root_path = root);
-	struct bpf_program *prog;
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = objects[id].name);
 	const void *bytes;
 	size_t size;
-	int r;
 
 	if (l->object[id])
 		return 0;
-	r = try_snprintf(root, sizeof(root), "%s/maps", l->folder);
-	if (r)
-		return fail(err, r, "bpffs %s: the path is too long", l->folder);
 	bytes = objects[id].bytes(&size);
 	l->object[id] = bpf_object__open_mem(bytes, size, &opts);
 	if (!l->object[id])
 		return fail(err, -errno, "BPF object %s does not open: %s", objects[id].name, strerror(errno));
+	return 0;
+}
+
+static void object_drop(struct loader *l, enum object_id id)
+{
+	bpf_object__close(l->object[id]);
+	l->object[id] = NULL;
+}
+
+/* All objects share the maps of the folder, as far as the maps are to be pinned at all. */
+static int place_maps(struct loader *l, enum object_id id)
+{
+	char path[PATH_MAX];
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, l->object[id])
+	{
+		int r;
+
+		if (bpf_map__is_internal(map))
+			continue;
+		r = try_snprintf(path, sizeof(path), "%s/%s/%s", l->folder, l->maps, bpf_map__name(map));
+		if (!r)
+			r = bpf_map__set_pin_path(map, path);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int object_load(struct loader *l, enum object_id id, struct err *err)
+{
+	struct bpf_program *prog;
+	int r = object_open(l, id, err);
+
+	if (r || l->loaded[id])
+		return r;
+	r = place_maps(l, id);
+	if (r) {
+		object_drop(l, id);
+		return fail(err, r, "bpffs %s: %s", l->folder, strerror(-r));
+	}
 	bpf_object__for_each_program (prog, l->object[id]) {
 		const struct program *p = program_find(id, bpf_program__name(prog));
 
-		if (p && (!program_wanted(l, p) || (p->optional && !hook_exists(id, prog))))
+		if (!p || !program_wanted(p, l->mechanism) || (p->optional && !hook_exists(l, id, prog)))
 			bpf_program__set_autoload(prog, false);
 	}
 	r = bpf_object__load(l->object[id]);
+	l->loaded[id] = !r;
 	if (!r)
 		return 0;
-	bpf_object__close(l->object[id]);
-	l->object[id] = NULL;
-	if (r == -EINVAL)
-		return fail(err, r,
-			    "BPF object %s does not load: %s (the verifier's log is shown with --debug; maps pinned in "
-			    "%s by "
-			    "another version would be one cause: wardend --unload ends it)",
-			    objects[id].name, strerror(-r), root);
-	return fail(err, r, "BPF object %s does not load: %s", objects[id].name, strerror(-r));
+	object_drop(l, id);
+	return fail(err, r, "BPF object %s does not load: %s (the verifier's log is shown with --debug)",
+		    objects[id].name, strerror(-r));
 }
 
 static int pin_name(enum object_id id, const struct program *p, char *to, size_t size)
@@ -265,6 +221,8 @@ static int hold(struct loader *l, const char *part, const char *name, int fd)
 
 	if (fd < 0)
 		return -errno;
+	if (l->held_count == MAX_HELD)
+		abort(); /* the tables are larger than the array: not a matter of input */
 	*h = (struct held){ .fd = fd, .part = part };
 	snprintf(h->name, sizeof(h->name), "%s", name);
 	l->held_count++;
@@ -282,10 +240,36 @@ static int hold_pinned(struct loader *l, const char *name, struct err *err)
 	return r ? fail(err, r, "link %s: %s", name, strerror(-r)) : 0;
 }
 
+static struct bpf_link *link_create(const struct bpf_program *prog)
+{
+	_cleanup_close_ int root = -1;
+
+	if (bpf_program__type(prog) != BPF_PROG_TYPE_CGROUP_DEVICE)
+		return bpf_program__attach(prog);
+	root = open(CGROUP_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? NULL : bpf_program__attach_cgroup(prog, root);
+}
+
+/* Attaches and pins, unless the same program is there from an earlier start. */
+static int program_pin(struct loader *l, const struct program *p, const struct bpf_program *prog, const char *pin,
+		       struct err *err)
+{
+	struct bpf_link *link;
+	int r;
+
+	if (pins_same_program(l->folder, pin, prog))
+		return 0;
+	link = link_create(prog);
+	if (!link)
+		return fail(err, -errno, "program %s does not attach: %s", p->name, strerror(errno));
+	r = pins_link(l->folder, pin, link, err);
+	bpf_link__destroy(link); /* closes the descriptor; the pin holds the link */
+	return r;
+}
+
 static int program_attach(struct loader *l, enum object_id id, const struct program *p, struct err *err)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(l->object[id], p->name);
-	struct bpf_link *link;
 	char pin[64], kind[32];
 	int r;
 
@@ -294,22 +278,15 @@ static int program_attach(struct loader *l, enum object_id id, const struct prog
 			feature_set(l, p->feature, FEATURE_ACTIVE, "", "%s", "another hook of this kernel sees it");
 		return 0;
 	}
-	program_kind(prog, kind, sizeof(kind));
 	if (pin_name(id, p, pin, sizeof(pin)))
 		return fail(err, -ENAMETOOLONG, "program %s: the name is too long", p->name);
-	if (!pins_same_program(l->folder, pin, prog)) {
-		link = bpf_program__attach(prog);
-		if (!link)
-			return fail(err, -errno, "program %s does not attach: %s", p->name, strerror(errno));
-		r = pins_link(l->folder, pin, link, err);
-		bpf_link__destroy(link); /* closes the descriptor; the pin holds the link */
-		if (r)
-			return r;
-	}
-	r = hold_pinned(l, pin, err);
+	r = program_pin(l, p, prog, pin, err);
+	if (!r)
+		r = hold_pinned(l, pin, err);
 	if (r)
 		return r;
-	feature_set(l, p->feature, FEATURE_ACTIVE, kind, "%s", "");
+	program_kind(prog, kind, sizeof(kind));
+	feature_set(l, p->feature, p->limit ? FEATURE_FALLBACK : FEATURE_ACTIVE, kind, "%s", p->limit ? p->limit : "");
 	return 0;
 }
 
@@ -323,7 +300,7 @@ static bool pin_wanted(const char *name, void *ctx)
 	const struct prune *prune = ctx;
 	const struct program *p = program_find(prune->id, name + strlen(objects[prune->id].name) + 1);
 
-	return p && program_wanted(prune->loader, p);
+	return p && program_wanted(p, prune->loader->mechanism);
 }
 
 static int object_attach(struct loader *l, enum object_id id, struct err *err)
@@ -332,10 +309,10 @@ static int object_attach(struct loader *l, enum object_id id, struct err *err)
 	char prefix[32];
 	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+	for (size_t i = 0; i < program_count; i++) {
 		const struct program *p = &programs[i];
 
-		if (p->object != id || !program_wanted(l, p))
+		if (p->object != id || !program_wanted(p, l->mechanism))
 			continue;
 		r = program_attach(l, id, p, err);
 		if (r)
@@ -350,21 +327,90 @@ static int object_attach(struct loader *l, enum object_id id, struct err *err)
 
 /* ---- the guard ---- */
 
+const char *loader_mechanism_name(enum guard_mechanism mechanism)
+{
+	return mechanism_names[mechanism];
+}
+
+/* The first of the chain that works; what the ones before it lack is the reason. */
 static int choose_mechanism(struct loader *l, enum guard_mechanism forced, struct err *err)
 {
-	char lsm[200] = "not tried: fmod_ret was asked for", fmod_ret[200] = "not tried: LSM programs were asked for";
+	char why[200] = "", all[200] = "";
 
-	if (forced != GUARD_FMOD_RET && probe_refuses("lsm", lsm, sizeof(lsm))) {
-		l->mechanism = GUARD_LSM;
-		feature_set(l, "guard.mechanism", FEATURE_ACTIVE, "lsm", "%s", "");
-		return 0;
+	for (enum guard_mechanism m = GUARD_LSM; m <= GUARD_KILL; m++) {
+		size_t len = strlen(all);
+
+		if (forced != GUARD_AUTO && forced != m)
+			continue;
+		if (probe_mechanism(m, l->vmlinux, why, sizeof(why))) {
+			l->mechanism = m;
+			feature_set(l, "guard.mechanism", m == GUARD_LSM ? FEATURE_ACTIVE : FEATURE_FALLBACK,
+				    mechanism_names[m], "%s%s", all,
+				    forced != GUARD_AUTO && m != GUARD_LSM ? "asked for" : "");
+			return 0;
+		}
+		snprintf(all + len, sizeof(all) - len, "%s%s", len ? "; " : "", why);
 	}
-	if (forced != GUARD_LSM && probe_refuses("fmod_ret", fmod_ret, sizeof(fmod_ret))) {
-		l->mechanism = GUARD_FMOD_RET;
-		feature_set(l, "guard.mechanism", FEATURE_FALLBACK, "fmod_ret", "%s", lsm);
-		return 0;
+	return fail(err, -EOPNOTSUPP, "no way to enforce on this kernel: %s", all);
+}
+
+/* FNV-1a: equal for equal layouts is all that is asked of it. */
+static uint32_t hash_add(uint32_t hash, const void *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ ((const uint8_t *)data)[i]) * 16777619u;
+	return hash;
+}
+
+/*
+ * The part of the folder that holds maps of this wardend's layout. One of another version has another part, so both
+ * versions' programs can be in force at once, each on its own maps, while the new one takes over.
+ */
+static int name_maps(struct loader *l, struct err *err)
+{
+	uint32_t hash = hash_add(2166136261u, &(uint32_t){ WARDEN_LAYOUT }, sizeof(uint32_t));
+	struct bpf_map *map;
+	int r = object_open(l, OBJECT_GUARD, err);
+
+	if (r)
+		return r;
+	bpf_object__for_each_map(map, l->object[OBJECT_GUARD])
+	{
+		const uint32_t shape[] = { bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
+					   bpf_map__max_entries(map) };
+
+		if (bpf_map__is_internal(map))
+			continue;
+		hash = hash_add(hash, bpf_map__name(map), strlen(bpf_map__name(map)));
+		hash = hash_add(hash, shape, sizeof(shape));
 	}
-	return fail(err, -EOPNOTSUPP, "no way to refuse on this kernel: %s; %s", lsm, fmod_ret);
+	snprintf(l->maps, sizeof(l->maps), PINS_MAPS_PREFIX "%08x", hash);
+	return 0;
+}
+
+static int read_vmlinux(struct loader *l, struct err *err)
+{
+	/* Parsed once: it costs more than all the rest of the start. */
+	l->vmlinux = btf__load_vmlinux_btf();
+	return l->vmlinux ? 0 : fail(err, -errno, "the kernel's BTF cannot be read: %s", strerror(errno));
+}
+
+static void close_vmlinux(struct loader *l)
+{
+	btf__free(l->vmlinux);
+	l->vmlinux = NULL;
+}
+
+static int open_folder(struct loader *l, struct err *err)
+{
+	char path[PATH_MAX];
+
+	l->fresh = access(l->folder, F_OK) != 0;
+	if (try_snprintf(path, sizeof(path), "%s/%s", l->folder, l->maps))
+		return fail(err, -ENAMETOOLONG, "bpffs %s: the path is too long", l->folder);
+	l->maps_new = access(path, F_OK) != 0;
+	l->lock = pins_open(l->folder, l->maps, err);
+	return l->lock < 0 ? l->lock : 0;
 }
 
 int loader_open(struct loader **loader, const struct loader_options *options, struct err *err)
@@ -378,19 +424,26 @@ int loader_open(struct loader **loader, const struct loader_options *options, st
 	libbpf_set_print(libbpf_log);
 	r = try_snprintf(l->folder, sizeof(l->folder), "%s", options->bpffs);
 	if (!r)
+		r = read_vmlinux(l, err);
+	if (!r)
 		r = choose_mechanism(l, options->guard, err);
 	if (!r)
-		l->fresh = access(l->folder, F_OK) != 0;
+		r = name_maps(l, err);
 	if (!r)
-		r = l->lock = pins_open(l->folder, err);
-	if (r >= 0)
+		r = open_folder(l, err);
+	if (!r)
 		r = object_load(l, OBJECT_GUARD, err);
-	if (r < 0) {
+	if (r) {
 		loader_close(l);
 		return r;
 	}
 	*loader = l;
 	return 0;
+}
+
+bool loader_maps_are_new(const struct loader *l)
+{
+	return l->maps_new;
 }
 
 void loader_note_netns_mode(struct loader *l, bool exclusive)
@@ -417,18 +470,41 @@ static void note_limits(struct loader *l)
 		feature_set(l, limits[i].feature, FEATURE_UNAVAILABLE, "", "%s", limits[i].reason);
 }
 
+static void note_verdict(struct loader *l)
+{
+	static const char *const reasons[] = {
+		[GUARD_LSM] = "MODIFY_QP through the ioctl",
+		[GUARD_FMOD_RET] = "MODIFY_QP through the ioctl; a command on a page that is not present is refused "
+				   "unread",
+		[GUARD_DEVICE_CGROUP] =
+			"nothing can refuse an ioctl here; marking.audit tells, and kills where asked to",
+		[GUARD_KILL] = "nothing can refuse an ioctl here; marking.audit tells, and kills where asked to",
+	};
+	bool refuses = l->mechanism <= GUARD_FMOD_RET;
+
+	feature_set(l, "marking.verdict", refuses ? FEATURE_ACTIVE : FEATURE_UNAVAILABLE,
+		    refuses ? mechanism_names[l->mechanism] : "", "%s", reasons[l->mechanism]);
+	if (!object_wanted(OBJECT_SELF, l->mechanism))
+		feature_set(l, "warden.self", FEATURE_UNAVAILABLE, "", "%s",
+			    "nothing can refuse here; pins taken away are put back, programs detached are not");
+}
+
 int loader_attach_guard(struct loader *l, struct err *err)
 {
-	int r = object_attach(l, OBJECT_GUARD, err);
+	int r = 0;
 
+	for (enum object_id id = OBJECT_GUARD; !r && id < OBJECT_NETNS; id++) {
+		/* Also what another mechanism has left pinned of it goes. */
+		if (object_wanted(id, l->mechanism))
+			r = object_load(l, id, err);
+		if (!r)
+			r = object_attach(l, id, err);
+	}
 	if (r)
 		return r;
 	note_limits(l);
-	feature_set(l, "marking.verdict", FEATURE_ACTIVE, l->mechanism == GUARD_LSM ? "lsm" : "fmod_ret", "%s",
-		    l->mechanism == GUARD_LSM ? "MODIFY_QP through the ioctl"
-					      : "MODIFY_QP through the ioctl; a command on a page that is not "
-						"present is refused unread");
-	return r;
+	note_verdict(l);
+	return 0;
 }
 
 /* ---- what needs the RDMA modules ---- */
@@ -458,6 +534,8 @@ int loader_attach_rdma(struct loader *l)
 	struct err err;
 	int fresh = 0;
 
+	if (!l->vmlinux && read_vmlinux(l, &err))
+		pr_warn("%s", err.text);
 	for (enum object_id id = OBJECT_NETNS; id < OBJECT_IDS; id++) {
 		if (l->attached[id])
 			continue;
@@ -472,12 +550,16 @@ int loader_attach_rdma(struct loader *l)
 		}
 		fresh = 1;
 	}
+	close_vmlinux(l);
 	return fresh;
 }
 
 bool loader_rdma_attached(const struct loader *l)
 {
-	return l->attached[OBJECT_NETNS] && l->attached[OBJECT_VERBS];
+	for (enum object_id id = OBJECT_NETNS; id < OBJECT_IDS; id++)
+		if (!l->attached[id])
+			return false;
+	return true;
 }
 
 bool loader_audits_kernel_copy(const struct loader *l)
@@ -485,12 +567,71 @@ bool loader_audits_kernel_copy(const struct loader *l)
 	return l->attached[OBJECT_VERBS];
 }
 
+/* ---- what is the warden's own ---- */
+
+static void own_add(const struct loader *l, uint32_t kind, uint32_t id)
+{
+	const struct warden_own key = { .kind = kind, .id = id };
+	uint32_t unused = 0;
+
+	if (bpf_map_update_elem(loader_map(l, MAP_OWN), &key, &unused, BPF_ANY))
+		pr_warn("the warden's own: %s", strerror(errno));
+}
+
+static void own_add_link(const struct loader *l, int fd)
+{
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return;
+	own_add(l, OWN_LINK, info.id);
+	own_add(l, OWN_PROGRAM, info.prog_id);
+}
+
+static void own_add_folder(const struct loader *l, const char *part)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (!try_snprintf(path, sizeof(path), "%s/%s", l->folder, part) && !stat(path, &st))
+		own_add(l, OWN_FOLDER, (uint32_t)st.st_ino);
+}
+
+/* What was the warden's before this start and is no more, its ids will not come again soon; it is cleared all the same. */
+static void own_clear(const struct loader *l)
+{
+	int fd = loader_map(l, MAP_OWN);
+	struct warden_own key;
+
+	while (!bpf_map_get_next_key(fd, NULL, &key))
+		if (bpf_map_delete_elem(fd, &key))
+			return;
+}
+
+static void own_fill(const struct loader *l)
+{
+	own_clear(l);
+	for (size_t i = 0; i < l->held_count; i++) {
+		struct bpf_map_info info = {};
+		uint32_t len = sizeof(info);
+
+		if (!strcmp(l->held[i].part, "links"))
+			own_add_link(l, l->held[i].fd);
+		else if (!bpf_obj_get_info_by_fd(l->held[i].fd, &info, &len))
+			own_add(l, OWN_MAP, info.id);
+	}
+	own_add_folder(l, "");
+	own_add_folder(l, "links");
+	own_add_folder(l, l->maps);
+}
+
 /* ---- the rest ---- */
 
 static int hold_maps(struct loader *l, struct err *err)
 {
 	for (size_t i = 0; i < MAP_COUNT; i++) {
-		int r = hold(l, "maps", map_names[i], fcntl(loader_map(l, (enum loader_map)i), F_DUPFD_CLOEXEC, 3));
+		int r = hold(l, l->maps, map_names[i], fcntl(loader_map(l, (enum loader_map)i), F_DUPFD_CLOEXEC, 3));
 
 		if (r)
 			return fail(err, r, "map %s: %s", map_names[i], strerror(-r));
@@ -505,7 +646,7 @@ int loader_watch(struct loader *l, struct err *err)
 	if (r)
 		return r;
 	l->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	r = l->watch < 0 ? -errno : pins_watch(l->folder, l->watch);
+	r = l->watch < 0 ? -errno : pins_watch(l->folder, l->maps, l->watch);
 	return r ? fail(err, r, "bpffs %s: it cannot be watched: %s", l->folder, strerror(-r)) : l->watch;
 }
 
@@ -517,7 +658,7 @@ static int lock_again(struct loader *l, struct err *err)
 
 	if (!fstat(l->lock, &locked) && !stat(l->folder, &now) && locked.st_ino == now.st_ino)
 		return 0;
-	lock = pins_open(l->folder, err);
+	lock = pins_open(l->folder, l->maps, err);
 	if (lock < 0)
 		return lock;
 	util_close(&l->lock);
@@ -530,7 +671,7 @@ int loader_repair(struct loader *l, struct err *err)
 	int restored = 0, r = lock_again(l, err);
 
 	if (!r)
-		r = pins_make_folders(l->folder, err);
+		r = pins_make_folders(l->folder, l->maps, err);
 	if (r)
 		return r;
 	for (size_t i = 0; i < l->held_count; i++) {
@@ -540,13 +681,17 @@ int loader_repair(struct loader *l, struct err *err)
 				    strerror(-r));
 		restored += r;
 	}
-	r = pins_watch(l->folder, l->watch);
+	own_fill(l); /* a folder made anew has another number */
+	r = pins_watch(l->folder, l->maps, l->watch);
 	return r ? fail(err, r, "bpffs %s: it cannot be watched: %s", l->folder, strerror(-r)) : restored;
 }
 
 void loader_keep(struct loader *l)
 {
 	l->fresh = false;
+	/* Now that no program uses them any more. */
+	pins_prune_maps(l->folder, l->maps);
+	own_fill(l);
 }
 
 void loader_close(struct loader *l)
@@ -556,7 +701,8 @@ void loader_close(struct loader *l)
 	if (!l)
 		return;
 	for (enum object_id id = 0; id < OBJECT_IDS; id++)
-		bpf_object__close(l->object[id]);
+		object_drop(l, id);
+	close_vmlinux(l);
 	for (size_t i = 0; i < l->held_count; i++)
 		util_close(&l->held[i].fd);
 	if (l->fresh && l->lock >= 0 && pins_remove(l->folder, &err))
@@ -575,13 +721,13 @@ size_t loader_programs(const struct loader *l, struct program_info *infos, size_
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(programs) && n < max; i++) {
+	for (size_t i = 0; i < program_count && n < max; i++) {
 		const struct program *p = &programs[i];
 		struct bpf_prog_info info = {};
 		uint32_t len = sizeof(info);
 		struct bpf_program *prog;
 
-		if (!l->attached[p->object] || !program_wanted(l, p))
+		if (!l->attached[p->object] || !program_wanted(p, l->mechanism))
 			continue;
 		prog = bpf_object__find_program_by_name(l->object[p->object], p->name);
 		if (!bpf_program__autoload(prog))

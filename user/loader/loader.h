@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The BPF programs: which ones this kernel takes, loaded, attached, pinned, and what each one gives.
- * Owns the folder of pins (maps/ and links/ in it) and everything in it.
+ * Owns the folder of pins (links/ in it, and maps-LAYOUT/) and everything in it.
  *
  * The pins are what keeps the rule while no wardend runs. A start finds them, loads its own programs onto
  * the same maps, and replaces a link only when its program is another one: the new link is attached before
@@ -18,14 +18,33 @@
 
 struct loader;
 
-enum guard_mechanism { GUARD_AUTO, GUARD_LSM, GUARD_FMOD_RET };
+/*
+ * The chain of mechanisms, best first. The first two refuse whatever breaks the rule; the device cgroup refuses the open
+ * alone, and what comes after it is answered by killing; the last only kills.
+ */
+enum guard_mechanism { GUARD_AUTO, GUARD_LSM, GUARD_FMOD_RET, GUARD_DEVICE_CGROUP, GUARD_KILL };
+
+/* "auto", "lsm", …: as the option --guard and the capabilities have it. */
+const char *loader_mechanism_name(enum guard_mechanism mechanism);
 
 struct loader_options {
 	const char *bpffs; /* the folder of pins */
-	enum guard_mechanism guard; /* GUARD_AUTO: LSM programs where they refuse, else fmod_ret */
+	enum guard_mechanism guard; /* GUARD_AUTO: the first of the chain that works */
 };
 
-enum loader_map { MAP_CDEVS, MAP_CLAIMS, MAP_DEVICES, MAP_SETTINGS, MAP_MAJORS, MAP_COUNTERS, MAP_EVENTS, MAP_COUNT };
+enum loader_map {
+	MAP_CDEVS,
+	MAP_CLAIMS,
+	MAP_OWNERS,
+	MAP_DEVICES,
+	MAP_SETTINGS,
+	MAP_MAJORS,
+	MAP_COUNTERS,
+	MAP_EVENTS,
+	MAP_MERGES,
+	MAP_OWN,
+	MAP_COUNT
+};
 
 enum feature_state { FEATURE_ACTIVE, FEATURE_FALLBACK, FEATURE_UNAVAILABLE };
 
@@ -41,6 +60,8 @@ struct feature {
  * are there and can be filled. -EBUSY: another wardend holds the folder.
  */
 int loader_open(struct loader **loader, const struct loader_options *options, struct err *err);
+/* The maps were made by this start: there are none of this layout from before, and no claims in them. */
+bool loader_maps_are_new(const struct loader *loader);
 /* Attaches and pins the guard. */
 int loader_attach_guard(struct loader *loader, struct err *err);
 /*
@@ -63,7 +84,7 @@ int loader_watch(struct loader *loader, struct err *err);
 /* Puts back what is missing: how many pins, or -errno. */
 int loader_repair(struct loader *loader, struct err *err);
 
-/* The start is done: from now on the pins outlive this process. */
+/* The start is done: from now on the pins outlive this process, and those of an older layout go. */
 void loader_keep(struct loader *loader);
 /*
  * Leaves the pins; a first start that never came to loader_keep() is undone, while a later one leaves in

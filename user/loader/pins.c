@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/log.h"
 #include "lib/util.h"
 
 #define MAX_MAPS 16 /* of one program */
@@ -44,22 +45,22 @@ static int check_bpffs(const char *folder, bool made, struct err *err)
 		    folder);
 }
 
-int pins_make_folders(const char *folder, struct err *err)
+int pins_make_folders(const char *folder, const char *maps, struct err *err)
 {
 	int r = make_folder(folder, "", err);
 
 	if (r >= 0)
 		r = check_bpffs(folder, r == 1, err);
 	if (r >= 0)
-		r = make_folder(folder, "maps", err);
+		r = make_folder(folder, maps, err);
 	if (r >= 0)
 		r = make_folder(folder, "links", err);
 	return r < 0 ? r : 0;
 }
 
-int pins_open(const char *folder, struct err *err)
+int pins_open(const char *folder, const char *maps, struct err *err)
 {
-	int r = pins_make_folders(folder, err);
+	int r = pins_make_folders(folder, maps, err);
 
 	return r ? r : pins_lock(folder, err);
 }
@@ -162,13 +163,13 @@ int pins_restore(const char *folder, const char *part, const char *name, int fd)
 	return bpf_obj_pin(fd, path) ? -errno : 1;
 }
 
-int pins_watch(const char *folder, int inotify_fd)
+int pins_watch(const char *folder, const char *maps, int inotify_fd)
 {
-	static const char *const parts[] = { "", "/links", "/maps" };
+	const char *const parts[] = { "", "links", maps };
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		if (try_snprintf(path, sizeof(path), "%s%s", folder, parts[i]))
+		if (try_snprintf(path, sizeof(path), "%s/%s", folder, parts[i]))
 			return -ENAMETOOLONG;
 		if (inotify_add_watch(inotify_fd, path, IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
 			return -errno;
@@ -176,42 +177,86 @@ int pins_watch(const char *folder, int inotify_fd)
 	return 0;
 }
 
-void pins_prune_links(const char *folder, const char *prefix, bool (*keep)(const char *name, void *ctx), void *ctx)
+/* Calls `visit` with each name in FOLDER/NAME that begins with PREFIX; a folder that is not there is empty. 0 or -errno. */
+static int walk(const char *folder, const char *name, const char *prefix,
+		int (*visit)(int dir, const char *entry, void *ctx), void *ctx)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 	char path[PATH_MAX];
+	int r = try_snprintf(path, sizeof(path), "%s/%s", folder, name);
 
-	if (try_snprintf(path, sizeof(path), "%s/links", folder))
-		return;
+	if (r)
+		return r;
 	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, prefix, strlen(prefix)) || keep(entry->d_name, ctx))
-			continue;
-		unlinkat(dirfd(dir), entry->d_name, 0);
-	}
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (!r && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && !strncmp(entry->d_name, prefix, strlen(prefix)))
+			r = visit(dirfd(dir), entry->d_name, ctx);
+	return r;
+}
+
+struct prune {
+	bool (*keep)(const char *name, void *ctx);
+	void *ctx;
+};
+
+static int prune_link(int dir, const char *entry, void *ctx)
+{
+	const struct prune *p = ctx;
+
+	if (!p->keep(entry, p->ctx))
+		unlinkat(dir, entry, 0);
+	return 0;
+}
+
+void pins_prune_links(const char *folder, const char *prefix, bool (*keep)(const char *name, void *ctx), void *ctx)
+{
+	struct prune prune = { .keep = keep, .ctx = ctx };
+
+	walk(folder, "links", prefix, prune_link, &prune);
+}
+
+static int unpin(int dir, const char *entry, void *ctx)
+{
+	(void)ctx;
+	return unlinkat(dir, entry, 0) ? -errno : 0;
 }
 
 static int empty_folder(const char *folder, const char *name, struct err *err)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *entry;
 	char path[PATH_MAX];
+	int r = walk(folder, name, "", unpin, NULL);
 
-	if (try_snprintf(path, sizeof(path), "%s/%s", folder, name))
-		return fail(err, -ENAMETOOLONG, "bpffs %s: the path is too long", folder);
-	dir = opendir(path);
-	if (!dir)
-		return errno == ENOENT ? 0 : fail(err, -errno, "bpffs %s: %s", path, strerror(errno));
-	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (unlinkat(dirfd(dir), entry->d_name, 0))
-			return fail(err, -errno, "cannot unpin %s/%s: %s", path, entry->d_name, strerror(errno));
-	}
-	if (rmdir(path))
-		return fail(err, -errno, "cannot remove %s: %s", path, strerror(errno));
-	return 0;
+	if (!r)
+		r = try_snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (!r && rmdir(path) && errno != ENOENT)
+		r = -errno;
+	return r ? fail(err, r, "cannot remove %s/%s: %s", folder, name, strerror(-r)) : 0;
+}
+
+struct maps_removal {
+	const char *folder;
+	const char *keep; /* "": none */
+	struct err *err;
+};
+
+static int remove_maps(int dir, const char *entry, void *ctx)
+{
+	const struct maps_removal *m = ctx;
+
+	(void)dir;
+	return strcmp(entry, m->keep) ? empty_folder(m->folder, entry, m->err) : 0;
+}
+
+void pins_prune_maps(const char *folder, const char *maps)
+{
+	struct err err;
+	struct maps_removal m = { .folder = folder, .keep = maps, .err = &err };
+
+	if (walk(folder, "", PINS_MAPS_PREFIX, remove_maps, &m))
+		pr_warn("%s", err.text);
 }
 
 /* The programs and maps whose end is waited for, by id. */
@@ -229,32 +274,30 @@ static void leaving_add(struct leaving *l, uint32_t id)
 		l->ids[l->count++] = id;
 }
 
-static void note_program(const char *path, struct leaving *programs, struct leaving *maps)
+struct leavers {
+	const char *folder;
+	struct leaving programs, maps;
+};
+
+static int note_program(int dir, const char *entry, void *ctx)
 {
 	uint32_t ids[MAX_MAPS];
 	struct bpf_prog_info info = { .nr_map_ids = MAX_MAPS, .map_ids = (uint64_t)(uintptr_t)ids };
-	_cleanup_close_ int fd = program_of_link(path);
+	struct leavers *l = ctx;
+	_cleanup_close_ int fd = -1;
 	uint32_t len = sizeof(info);
-
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
-		return;
-	leaving_add(programs, info.id);
-	for (uint32_t i = 0; i < info.nr_map_ids && i < MAX_MAPS; i++)
-		leaving_add(maps, ids[i]);
-}
-
-static void note_programs(const char *folder, struct leaving *programs, struct leaving *maps)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *entry;
 	char path[PATH_MAX];
 
-	if (try_snprintf(path, sizeof(path), "%s/links", folder))
-		return;
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.' && !try_snprintf(path, sizeof(path), "%s/links/%s", folder, entry->d_name))
-			note_program(path, programs, maps);
+	(void)dir;
+	if (try_snprintf(path, sizeof(path), "%s/links/%s", l->folder, entry))
+		return 0;
+	fd = program_of_link(path);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return 0;
+	leaving_add(&l->programs, info.id);
+	for (uint32_t i = 0; i < info.nr_map_ids && i < MAX_MAPS; i++)
+		leaving_add(&l->maps, ids[i]);
+	return 0;
 }
 
 static bool all_gone(const struct leaving *l, int (*open_by_id)(uint32_t id))
@@ -285,7 +328,8 @@ static int wait_gone(const struct leaving *programs, const struct leaving *maps,
 
 int pins_remove(const char *folder, struct err *err)
 {
-	struct leaving programs = {}, maps = {};
+	struct maps_removal all_maps = { .folder = folder, .keep = "", .err = err };
+	struct leavers leavers = { .folder = folder };
 	struct statfs fs;
 	int r;
 
@@ -293,13 +337,13 @@ int pins_remove(const char *folder, struct err *err)
 		return errno == ENOENT ? 0 : fail(err, -errno, "bpffs %s: %s", folder, strerror(errno));
 	if (fs.f_type != BPF_FS_MAGIC)
 		return fail(err, -ENOTSUP, "bpffs %s: not on a BPF file system", folder);
-	note_programs(folder, &programs, &maps);
+	walk(folder, "links", "", note_program, &leavers);
 	r = empty_folder(folder, "links", err); /* first the programs, then what they use */
 	if (!r)
-		r = empty_folder(folder, "maps", err);
+		r = walk(folder, "", PINS_MAPS_PREFIX, remove_maps, &all_maps);
 	if (r)
 		return r;
 	if (rmdir(folder))
 		return fail(err, -errno, "cannot remove %s: %s", folder, strerror(errno));
-	return wait_gone(&programs, &maps, err);
+	return wait_gone(&leavers.programs, &leavers.maps, err);
 }

@@ -8,11 +8,13 @@
 
 #include "lib/err.h"
 
-/* Creates FOLDER, FOLDER/maps and FOLDER/links on a BPF file system, as far as they are not there. 0 or -errno. */
-int pins_make_folders(const char *folder, struct err *err);
+#define PINS_MAPS_PREFIX "maps-" /* a part of the folder for each layout of the maps */
+
+/* Creates FOLDER, FOLDER/MAPS and FOLDER/links on a BPF file system, as far as they are not there. 0 or -errno. */
+int pins_make_folders(const char *folder, const char *maps, struct err *err);
 
 /* The same, and locks it: the lock's descriptor. */
-int pins_open(const char *folder, struct err *err);
+int pins_open(const char *folder, const char *maps, struct err *err);
 
 /* The lock of an existing folder: its descriptor, -EBUSY, or -ENOENT when there is no folder. */
 int pins_lock(const char *folder, struct err *err);
@@ -30,10 +32,13 @@ int pins_link(const char *folder, const char *name, struct bpf_link *link, struc
 int pins_restore(const char *folder, const char *part, const char *name, int fd);
 
 /* Watches the folder's parts with an inotify descriptor, again after they were made anew. 0 or -errno. */
-int pins_watch(const char *folder, int inotify_fd);
+int pins_watch(const char *folder, const char *maps, int inotify_fd);
 
 /* Unpins the links whose name begins with PREFIX and which `keep` does not want. */
 void pins_prune_links(const char *folder, const char *prefix, bool (*keep)(const char *name, void *ctx), void *ctx);
+
+/* Removes the maps of other layouts than that in FOLDER/MAPS. */
+void pins_prune_maps(const char *folder, const char *maps);
 
 /*
  * Removes all, and returns when the kernel has let go of the programs and maps: it detaches and frees them after

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which mechanism refuses on this kernel, found by being refused. */
+/* Which mechanism really refuses on the running kernel. */
 #ifndef WARDEN_PROBE_H
 #define WARDEN_PROBE_H
 
+#include <bpf/btf.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether programs of that kind, "lsm" or "fmod_ret", refuse an open. If not, `reason` says why. */
-bool probe_refuses(const char *kind, char *reason, size_t size);
+#include "loader/loader.h"
+
+/*
+ * Attaches a program that refuses every open to this process alone, opens /dev/null, and takes it away again. That a
+ * program loads and attaches proves nothing: LSM programs do both where bpf is not in the kernel's lsm= list, and
+ * are never called. GUARD_KILL is tried by attaching alone. False: `reason` says why not.
+ */
+bool probe_mechanism(enum guard_mechanism mechanism, const struct btf *vmlinux, char *reason, size_t size);
 
 #endif

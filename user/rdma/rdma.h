@@ -27,11 +27,11 @@ struct rdma_usage {
 
 enum rdma_netns_mode { RDMA_NETNS_EXCLUSIVE, RDMA_NETNS_SHARED };
 
-/* A character device of class infiniband_verbs or infiniband_mad, in whatever netns its device is. */
+/* A character device of class infiniband_verbs or infiniband_mad, in whatever netns its device is, or rdma_cm. */
 struct rdma_cdev {
 	dev_t dev;
 	char name[32]; /* uverbs0, umad0, issm0 */
-	char ibdev[RDMA_NAME_MAX];
+	char ibdev[RDMA_NAME_MAX]; /* "": rdma_cm, which is of all devices */
 	char parent[32]; /* the PCI function, or "" for a software device */
 };
 

@@ -44,10 +44,15 @@ static int cdev_read(const char *dir, const char *name, struct rdma_cdev *cdev)
 	unsigned int maj, min;
 	char dev[32];
 
+	*cdev = (struct rdma_cdev){};
 	if (try_snprintf(cdev->name, sizeof(cdev->name), "%s", name) || attribute(dir, "dev", dev, sizeof(dev)) ||
-	    attribute(dir, "ibdev", cdev->ibdev, sizeof(cdev->ibdev)) || sscanf(dev, "%u:%u", &maj, &min) != 2)
+	    sscanf(dev, "%u:%u", &maj, &min) != 2)
 		return -ENODATA;
 	cdev->dev = makedev(maj, min);
+	if (!strcmp(name, "rdma_cm"))
+		return 0; /* of no device */
+	if (attribute(dir, "ibdev", cdev->ibdev, sizeof(cdev->ibdev)))
+		return -ENODATA;
 	parent_of(dir, cdev->parent, sizeof(cdev->parent));
 	return 0;
 }
@@ -89,6 +94,11 @@ static int class_for_each(const char *class, int (*visit)(const struct rdma_cdev
 int rdma_cdev_for_each(int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx)
 {
 	int r = class_for_each("/sys/class/infiniband_verbs", visit, ctx);
+	struct rdma_cdev cm;
 
-	return r ? r : class_for_each("/sys/class/infiniband_mad", visit, ctx);
+	if (!r)
+		r = class_for_each("/sys/class/infiniband_mad", visit, ctx);
+	if (!r && !cdev_read("/sys/class/misc/rdma_cm", "rdma_cm", &cm))
+		r = visit(&cm, ctx);
+	return r;
 }

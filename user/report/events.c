@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/events.h"
 
+#include <bpf/bpf.h>
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 
 #include "lib/cgroup.h"
 #include "lib/log.h"
+#include "lib/rules.h"
 #include "lib/util.h"
 #include "qos/profile.h"
 #include "rdma/rdma.h"
@@ -30,12 +32,6 @@ struct events {
 	struct follower *followers;
 };
 
-static const char *const rule_names[RULE_COUNT] = {
-#define X(id, name) [RULE_##id] = name,
-	WARDEN_RULES(X)
-#undef X
-};
-
 static const char *const kind_names[] = {
 	[EVENT_VIOLATION] = "violation", [EVENT_CHANGE] = "change", [EVENT_FAULT] = "fault"
 };
@@ -43,11 +39,6 @@ static const char *const verdict_names[] = { [VERDICT_NONE] = "none",
 					     [VERDICT_OBSERVED] = "observed",
 					     [VERDICT_DENIED] = "denied",
 					     [VERDICT_KILLED] = "killed" };
-
-const char *events_rule_name(uint32_t rule)
-{
-	return rule < RULE_COUNT ? rule_names[rule] : "unknown";
-}
 
 int events_open(struct events **events, struct track *track, struct err *err)
 {
@@ -131,6 +122,16 @@ static cJSON *actor_json(struct events *e, const struct warden_event *ev)
 	return actor;
 }
 
+static const char *tamper_text(uint64_t what)
+{
+	static const char *const texts[] = { [OWN_MAP] = "a map",
+					     [OWN_PROGRAM] = "a program",
+					     [OWN_LINK] = "a link",
+					     [OWN_FOLDER] = "a folder of pins" };
+
+	return what >= OWN_MAP && what <= OWN_FOLDER ? texts[what] : "something";
+}
+
 /* What is particular to the rule, for programs (detail) and for people (message). */
 static cJSON *detail_json(const struct warden_event *ev, char *message, size_t size)
 {
@@ -184,12 +185,27 @@ static cJSON *detail_json(const struct warden_event *ev, char *message, size_t s
 		cJSON_AddNumberToObject(detail, "netns", (double)ev->arg[1]);
 		snprintf(message, size, "the netns of an owner ended");
 		break;
+	case RULE_NETDEV_MOVE:
+	case RULE_EXCLUSIVE_NETDEV_MOVE:
+		cJSON_AddStringToObject(detail, "netdev", ev->text);
+		cJSON_AddNumberToObject(detail, "netns_from", (double)ev->arg[0]);
+		cJSON_AddNumberToObject(detail, "netns_to", (double)ev->arg[1]);
+		snprintf(message, size, "%s",
+			 ev->rule == RULE_NETDEV_MOVE
+				 ? "the device's netdev came into another netns"
+				 : "the netdev of a claimed device was moved out of its owner's netns");
+		break;
+	case RULE_WARDEN_TAMPER:
+		cJSON_AddStringToObject(detail, "what", tamper_text(ev->arg[0]));
+		cJSON_AddNumberToObject(detail, "id", (double)ev->arg[1]);
+		snprintf(message, size, "%s of the warden's was reached for", tamper_text(ev->arg[0]));
+		break;
 	case RULE_DEVICE_RENAME:
 		cJSON_AddStringToObject(detail, "new_name", ev->text);
 		snprintf(message, size, "renamed to %.63s", ev->text);
 		break;
 	default:
-		snprintf(message, size, "%s", events_rule_name(ev->rule));
+		snprintf(message, size, "%s", rule_name(ev->rule));
 	}
 	return detail;
 }
@@ -245,7 +261,7 @@ static cJSON *head_json(struct events *e, uint64_t boottime_ns, uint32_t kind, u
 	cJSON_AddStringToObject(json, "time", when);
 	cJSON_AddNumberToObject(json, "seq", (double)(e->count + 1));
 	cJSON_AddStringToObject(json, "kind", kind < ARRAY_SIZE(kind_names) ? kind_names[kind] : "unknown");
-	cJSON_AddStringToObject(json, "rule", events_rule_name(rule));
+	cJSON_AddStringToObject(json, "rule", rule_name(rule));
 	cJSON_AddStringToObject(json, "verdict",
 				verdict < ARRAY_SIZE(verdict_names) ? verdict_names[verdict] : "unknown");
 	return json;
@@ -264,12 +280,63 @@ void events_feed(struct events *e, const struct warden_event *ev)
 	if (ev->rule == RULE_NETNS_END)
 		cJSON_ReplaceItemInObject(json, "owner", cJSON_CreateString(claim.owner));
 	cJSON_AddItemToObject(json, "actor", actor_json(e, ev));
+	if (ev->kind == EVENT_VIOLATION)
+		cJSON_AddNumberToObject(json, "merged", (double)ev->merged);
 	detail = detail_json(ev, message, sizeof(message));
 	cJSON_AddStringToObject(json, "message", message);
 	cJSON_AddItemToObject(json, "detail", detail);
 	publish(e, json, ev->time_ns);
 	if (ev->rule == RULE_DEVICE_REMOVE)
 		track_claim_drop(e->track, ev->ib_index);
+}
+
+/* The last of `merged` equal violations, which the others go with. */
+static void feed_merged(struct events *e, const struct warden_merge_key *key, const struct warden_merge *merge)
+{
+	struct warden_event ev = { .time_ns = boot_ns(),
+				   .kind = EVENT_VIOLATION,
+				   .rule = key->rule,
+				   .verdict = key->verdict,
+				   .dev = key->dev,
+				   .ib_index = key->ib_index,
+				   .pid = key->pid,
+				   .uid = key->uid,
+				   .netns_inum = merge->netns_inum,
+				   .netns_cookie = key->netns_cookie,
+				   .cgroup_id = key->cgroup_id,
+				   .arg = { key->arg, merge->arg },
+				   .merged = merge->merged - 1 };
+
+	memcpy(ev.comm, merge->comm, sizeof(ev.comm));
+	events_feed(e, &ev);
+}
+
+/* An entry is taken away in one step with its count, so no program counts on into it; false: it has to stay for now. */
+static bool sweep_one(struct events *e, int fd, const struct warden_merge_key *key)
+{
+	struct warden_merge merge;
+
+	if (bpf_map_lookup_elem(fd, key, &merge))
+		return true;
+	if (boot_ns() - merge.told_ns < MERGE_WINDOW_NS)
+		return false;
+	if (!bpf_map_lookup_and_delete_elem(fd, key, &merge) && merge.merged)
+		feed_merged(e, key, &merge);
+	return true;
+}
+
+bool events_sweep(struct events *e, int fd)
+{
+	struct warden_merge_key key, next;
+	bool left = false, more = !bpf_map_get_next_key(fd, NULL, &key);
+
+	while (more) {
+		/* Before this one may go: a walk that stands on a key that is gone starts over. */
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		left |= !sweep_one(e, fd, &key);
+		key = next;
+	}
+	return left;
 }
 
 void events_claim(struct events *e, enum warden_rule rule, uint32_t ib_index, const struct warden_claim *claim,

@@ -6,6 +6,7 @@
 #ifndef WARDEN_EVENTS_H
 #define WARDEN_EVENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,12 @@ void events_close(struct events *events);
 /* An event of the ring. What is not worth a line (a netns that concerns no claim) is dropped here. */
 void events_feed(struct events *events, const struct warden_event *event);
 
+/*
+ * Goes through the map of merged violations: what was merged and whose window has passed is told by one more event, and
+ * the entry goes. True while entries are left.
+ */
+bool events_sweep(struct events *events, int merges_fd);
+
 /* The daemon's own: a claim that was set or released, a fault of the warden itself. */
 void events_claim(struct events *events, enum warden_rule rule, uint32_t ib_index, const struct warden_claim *claim,
 		  uint32_t pid, uint32_t uid);
@@ -43,7 +50,5 @@ void events_follow(struct events *events, struct follower *follower);
 void events_unfollow(struct events *events, struct follower *follower);
 
 uint64_t events_count(const struct events *events);
-
-const char *events_rule_name(uint32_t rule);
 
 #endif

@@ -103,19 +103,59 @@ static int device_find(const struct track *t, const char *spec, uint32_t *index,
 	return 0;
 }
 
-/* ---- the mirror of the map ---- */
+/* ---- the mirror of the map, and the set of owners ---- */
+
+static struct warden_owner owner_of(const struct warden_claim *claim)
+{
+	return (struct warden_owner){ .netns_cookie = claim->netns_cookie, .cgroup_id = claim->cgroup_id };
+}
+
+static bool owns_some(const struct track *t, const struct warden_owner *owner)
+{
+	for (size_t i = 0; i < t->known_count; i++) {
+		struct warden_owner one = owner_of(&t->known[i].claim);
+
+		if (!memcmp(&one, owner, sizeof(one)))
+			return true;
+	}
+	return false;
+}
 
 static void known_add(struct track *t, uint32_t index, const struct warden_claim *claim)
 {
-	/* The map, which has as many entries, has just taken it. */
+	struct warden_owner owner = owner_of(claim);
+	uint32_t unused = 0;
+
+	/* The maps, which have as many entries, have just taken it, or can take it. */
 	t->known[t->known_count++] = (struct known_claim){ .index = index, .claim = *claim };
+	bpf_map_update_elem(t->owners, &owner, &unused, BPF_ANY);
 }
 
 static void known_remove(struct track *t, uint32_t index)
 {
-	for (size_t i = 0; i < t->known_count; i++)
-		if (t->known[i].index == index)
-			t->known[i--] = t->known[--t->known_count];
+	for (size_t i = 0; i < t->known_count; i++) {
+		struct warden_owner owner = owner_of(&t->known[i].claim);
+
+		if (t->known[i].index != index)
+			continue;
+		t->known[i--] = t->known[--t->known_count];
+		if (!owns_some(t, &owner))
+			bpf_map_delete_elem(t->owners, &owner);
+	}
+}
+
+/* Owners whose last claim went without them: a wardend that was killed between the two. */
+static void owners_prune(struct track *t)
+{
+	struct warden_owner key, next;
+	bool more = !bpf_map_get_next_key(t->owners, NULL, &key);
+
+	while (more) {
+		more = !bpf_map_get_next_key(t->owners, &key, &next);
+		if (!owns_some(t, &key))
+			bpf_map_delete_elem(t->owners, &key);
+		key = next;
+	}
 }
 
 int claims_load(struct track *t)
@@ -131,6 +171,7 @@ int claims_load(struct track *t)
 	for (long i = 0; i < count; i++)
 		if (!bpf_map_lookup_elem(t->claims, &keys[i], &claim))
 			known_add(t, keys[i], &claim);
+	owners_prune(t);
 	return count < 0 ? (int)count : 0;
 }
 

@@ -11,7 +11,7 @@ struct known_claim {
 };
 
 struct track {
-	int cdevs, claims, devices, majors; /* map descriptors, the loader's */
+	int cdevs, claims, owners, devices, majors; /* map descriptors, the loader's */
 	uint32_t max_devices;
 	struct netns_id host;
 	struct known_claim *known; /* the map of claims, which nobody else writes, in memory: each event asks it */

@@ -26,6 +26,7 @@ int track_open(struct track **track, const struct loader *loader, struct err *er
 		return fail(err, -ENOMEM, "out of memory");
 	t->cdevs = loader_map(loader, MAP_CDEVS);
 	t->claims = loader_map(loader, MAP_CLAIMS);
+	t->owners = loader_map(loader, MAP_OWNERS);
 	t->devices = loader_map(loader, MAP_DEVICES);
 	t->majors = loader_map(loader, MAP_MAJORS);
 	r = netns_self(&t->host, err);
@@ -60,6 +61,8 @@ static uint32_t cdev_kind(const char *name)
 		return CDEV_UVERBS;
 	if (!strncmp(name, "umad", 4))
 		return CDEV_UMAD;
+	if (!strcmp(name, "rdma_cm"))
+		return CDEV_RDMA_CM;
 	return strncmp(name, "issm", 4) ? 0 : CDEV_ISSM;
 }
 
