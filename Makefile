@@ -117,7 +117,16 @@ $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 
-tests: $(UNIT_TESTS) $(BPF_TEST_PROGRAMS) $(TEST_TOOLS) ## build the tests
+# A wardend of "another version", whose claims have grown: the lab upgrades to it and back under attack.
+OTHER := $(BUILD)/other-layout
+$(OTHER)/wardend: Makefile $(wildcard bpf/* vmlinux/* user/*.c user/*/*) tools/lib/apt.sh
+	$(call say,OTHER)
+	$(Q)rm -rf $(OTHER)/src && mkdir -p $(OTHER)/src && cp -r Makefile bpf vmlinux user tools $(OTHER)/src
+	$(Q)sed -i -e 's/^\t__u64 since_ns;.*/&\n\t__u64 added_later[2];/' -e '/struct warden_claim)/s/376/392/' $(OTHER)/src/bpf/warden.h
+	$(Q)$(MAKE) --no-print-directory -s -C $(OTHER)/src build/wardend BUILD=build SANITIZE= >/dev/null
+	$(Q)cp $(OTHER)/src/build/wardend $@
+
+tests: $(UNIT_TESTS) $(BPF_TEST_PROGRAMS) $(TEST_TOOLS) $(if $(SANITIZE),,$(OTHER)/wardend) ## build the tests
 .PHONY: tests
 
 check: setup ## everything: set-up, build, unit tests, BPF tests, the lab on three kernels
@@ -187,4 +196,4 @@ clean: ## remove what was built, but not the lab's downloads
 
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' -not -path '*/lab/*' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -not -path '*/lab/*' -not -path '*/other-layout/*' 2>/dev/null)

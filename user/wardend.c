@@ -34,9 +34,12 @@
 #include "loader/loader.h"
 #include "rdma/rdma.h"
 #include "report/events.h"
+#include "track/journal.h"
 #include "track/track.h"
 
 #define MODULE_TRIES 40 /* of 250 ms: from a module's uevent until its BTF and functions can be used */
+
+#define ORPHAN_SECONDS 2 /* between two looks at a device that is not clean yet */
 
 struct daemon {
 	struct config config;
@@ -48,7 +51,7 @@ struct daemon {
 	struct loop *loop;
 	struct ring_buffer *ring;
 	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source,
-		sweep_source;
+		sweep_source, orphan_source;
 	int tries_left;
 	bool sweeping; /* the timer of sweep_source runs */
 };
@@ -131,6 +134,31 @@ static void sweep_later(struct daemon *d)
 		d->sweeping = !timerfd_settime(d->sweep_source.fd, 0, &once, NULL);
 }
 
+/* A netns is taken down in steps, its devices come out one after the other: a little later is soon enough. */
+static void look_for_orphans(struct daemon *d, time_t seconds, long ms)
+{
+	const struct itimerspec once = { .it_value.tv_sec = seconds, .it_value.tv_nsec = ms * 1000000 };
+
+	timerfd_settime(d->orphan_source.fd, 0, &once, NULL);
+}
+
+static void orphan_ended(const struct claim_change *change, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	events_claim(d->events, change, 0, 0);
+}
+
+static void orphans_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, orphan_source);
+	uint64_t ticks;
+
+	(void)events;
+	if (read(source->fd, &ticks, sizeof(ticks)) >= 0 && track_orphans(d->track, orphan_ended, d))
+		look_for_orphans(d, ORPHAN_SECONDS, 0);
+}
+
 /* Tells what the programs have merged and nobody would tell, then looks again while there is anything. */
 static void sweep_ready(struct source *source, uint32_t events)
 {
@@ -147,13 +175,19 @@ static void sweep_ready(struct source *source, uint32_t events)
 
 static int on_event(void *ctx, void *data, size_t size)
 {
+	const struct warden_event *ev = data;
+	struct claim_change change;
 	struct daemon *d = ctx;
 
-	if (size < sizeof(struct warden_event))
+	if (size < sizeof(*ev))
 		return 0;
-	events_feed(d->events, data);
-	if (((const struct warden_event *)data)->kind == EVENT_VIOLATION)
+	events_feed(d->events, ev);
+	if (ev->kind == EVENT_VIOLATION)
 		sweep_later(d);
+	if (track_event(d->track, ev, &change))
+		events_claim(d->events, &change, 0, 0);
+	if (ev->rule == RULE_NETNS_END)
+		look_for_orphans(d, 0, 100);
 	return 0;
 }
 
@@ -353,6 +387,9 @@ static int open_sources(struct daemon *d, struct err *err)
 		r = add_source(d, &d->sweep_source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 			       sweep_ready, "timer", err);
 	if (!r)
+		r = add_source(d, &d->orphan_source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+			       orphans_ready, "timer", err);
+	if (!r)
 		r = add_source(d, &d->cgroups_source, cgroups_watch(&d->config), cgroups_ready, "cgroup watch", err);
 	if (r)
 		return r;
@@ -373,7 +410,7 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 	if (!r)
 		r = loader_open(&d->loader, &options, err);
 	if (!r)
-		r = track_open(&d->track, d->loader, err);
+		r = track_open(&d->track, d->loader, d->config.state_dir, err);
 	if (!r)
 		r = events_open(&d->events, d->track, err);
 	if (!r)
@@ -403,6 +440,7 @@ static void close_parts(struct daemon *d)
 	util_close(&d->retry_source.fd);
 	util_close(&d->cgroups_source.fd);
 	util_close(&d->sweep_source.fd);
+	util_close(&d->orphan_source.fd);
 	events_close(d->events);
 	track_close(d->track);
 	loader_close(d->loader);
@@ -436,6 +474,7 @@ static int serve(struct daemon *d, struct err *err)
 		return r;
 	loader_keep(d->loader);
 	drain(d); /* what happened while no wardend ran */
+	look_for_orphans(d, 0, 100);
 	notify_ready();
 	pr_info("ready: mode %s, control socket %s", config_mode_name(d->config.mode), socket_path);
 	r = loop_run(d->loop);
@@ -473,10 +512,18 @@ static int check(struct daemon *d, const struct arguments *args, struct err *err
 	snprintf(d->config.bpffs + strlen(d->config.bpffs), sizeof(d->config.bpffs) - strlen(d->config.bpffs),
 		 "_check_%d", getpid());
 	d->config.mode = MODE_AUDIT;
+	d->config.state_dir[0] = '\0'; /* the journal is that of the wardend that runs */
 	r = open_parts(d, args, err);
 	if (!r)
 		requests_capabilities(&d->services, print_item, NULL);
 	return r;
+}
+
+static int unload(const struct config *config, struct err *err)
+{
+	int r = loader_unload(config->bpffs, err);
+
+	return r ? r : journal_remove(config->state_dir, err);
 }
 
 static void usage(FILE *to)
@@ -544,6 +591,7 @@ int main(int argc, char **argv)
 		.retry_source.fd = -1,
 		.cgroups_source.fd = -1,
 		.sweep_source.fd = -1,
+		.orphan_source.fd = -1,
 	};
 	struct arguments args = {};
 	struct err err = {};
@@ -556,7 +604,7 @@ int main(int argc, char **argv)
 	if (args.config)
 		r = config_read(args.config, &d.config, &err);
 	if (!r && args.unload)
-		r = loader_unload(d.config.bpffs, &err);
+		r = unload(&d.config, &err);
 	else if (!r)
 		r = args.check ? check(&d, &args, &err) : run(&d, &args, &err);
 	close_parts(&d);

@@ -14,7 +14,6 @@ struct track {
 		struct warden_device device;
 		struct warden_claim claim;
 	} devices[8]; /* by index */
-	unsigned int dropped;
 };
 
 #define STANDIN_DEVICES (sizeof(((struct track *)0)->devices) / sizeof(((struct track *)0)->devices[0]))
@@ -42,14 +41,6 @@ bool track_claim_find(const struct track *track, bool (*match)(const struct ward
 		if (track_claim_get(track, i, claim) && match(claim, ctx))
 			return true;
 	return false;
-}
-
-void track_claim_drop(struct track *track, uint32_t index)
-{
-	if (index >= STANDIN_DEVICES)
-		return;
-	track->devices[index].claimed = false;
-	track->dropped++;
 }
 
 #endif

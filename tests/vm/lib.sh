@@ -5,7 +5,7 @@
 #   run_case NAME FUNCTION   suite_end   skip REASON   expect WHAT CMD…   expect_fail WHAT CMD…   expect_match REGEX TEXT|-
 #   wait_until SECONDS CMD…
 #   rdma_mode exclusive|shared      rdma_works KIND (does the kernel let a pod own such a device?)
-#   vf_list   vf_netdev BDF   vf_rdma BDF   vf_address BDF   vf_rxe BDF   vf_wire BDF BDF   vf_hcasim BDF
+#   vf_list   vf_set BDF WORD…   vf_netdev BDF   vf_rdma BDF   vf_address BDF   vf_rxe BDF   vf_wire BDF BDF   vf_hcasim BDF
 #   pod_create NAME [--host] [--vf BDF|next] [--rdma rxe|hcasim|none]   pod_delete NAME   pod_exec NAME CMD…
 #   pod_rdma NAME   pod_uverbs NAME   pod_netns_inode NAME   pod_ip NAME   pod_ip6 NAME   pod_vf NAME   pod_cgroup NAME
 #   pod_cgroup_id NAME
@@ -155,6 +155,17 @@ vf_netdev() { ls "/sys/bus/pci/devices/$1/net" 2>/dev/null || true; }
 
 # The RDMA device whose parent the VF is: as hardware has it, and hcasim; rxe is nobody's child.
 vf_rdma() { ls "/sys/bus/pci/devices/$1/infiniband" 2>/dev/null || true; }
+
+# BDF WORD…: what the PF has set for the VF, as `ip link set PF vf N WORD…`.
+vf_set() {
+	local vf=$1 pf number link
+	shift
+	pf=$(ls "/sys/bus/pci/devices/$vf/physfn/net")
+	for link in "/sys/bus/pci/devices/$vf/physfn/"virtfn*; do
+		[ "$(basename "$(readlink "$link")")" != "$vf" ] || number=${link##*virtfn}
+	done
+	ip link set "$pf" vf "$number" "$@"
+}
 
 # A number of its own for each VF, from which its addresses come.
 vf_number() { vf_list | grep -nx "$1" | cut -d : -f 1; }

@@ -89,6 +89,8 @@ void print_device(const cJSON *item, void *ctx)
 	       text_or_dash(item, "pci"), text_or_dash(item, "pf"), text_or_dash(item, "netdev"), where,
 	       text_or_dash(item, "owner"), text(item, "state"), number(item, "qps"), number(item, "mrs"),
 	       text(item, "marking"));
+	if (*text(item, "unclean"))
+		printf("           not clean: %s\n", text(item, "unclean"));
 }
 
 void print_claim(const cJSON *item, void *ctx)
@@ -130,6 +132,8 @@ void print_event(const cJSON *item, void *ctx)
 	if (*text(item, "owner"))
 		printf(" of %s", text(item, "owner"));
 	printf(": %s", text(item, "message"));
+	if (number(item, "merged") > 0)
+		printf(" (and %.0f times more)", number(item, "merged"));
 	print_actor(actor);
 	printf("\n");
 }

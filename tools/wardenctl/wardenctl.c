@@ -32,23 +32,19 @@ static const struct command commands[] = {
 	{ "devices", "", "RDMA devices, their netns, owner and use", "", "", print_device },
 	{ "claim", "--device D (--netns N | --pid P) [--cgroup C] --owner NS/NAME", "bind a device to an owner",
 	  "DNPCO", "DO", print_claim },
-	{ "release", "--device D", "end the claim on a device", "D", "D", print_claim },
+	{ "release", "--device D [--force]", "end the claim on a device (--force: though it is not clean)", "DR", "D",
+	  print_claim },
 	{ "events", "[--follow] [--since T]", "what happened (T: seconds since the epoch, or 30s, 5m, 2h ago)", "FS",
 	  "", print_event },
 };
 
 static const struct option options[] = {
-	{ "socket", required_argument, NULL, 'k' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "device", required_argument, NULL, 'D' },
-	{ "netns", required_argument, NULL, 'N' },
-	{ "pid", required_argument, NULL, 'P' },
-	{ "cgroup", required_argument, NULL, 'C' },
-	{ "owner", required_argument, NULL, 'O' },
-	{ "follow", no_argument, NULL, 'F' },
-	{ "since", required_argument, NULL, 'S' },
-	{ NULL, 0, NULL, 0 },
+	{ "socket", required_argument, NULL, 'k' }, { "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },         { "device", required_argument, NULL, 'D' },
+	{ "netns", required_argument, NULL, 'N' },  { "pid", required_argument, NULL, 'P' },
+	{ "cgroup", required_argument, NULL, 'C' }, { "owner", required_argument, NULL, 'O' },
+	{ "force", no_argument, NULL, 'R' },        { "follow", no_argument, NULL, 'F' },
+	{ "since", required_argument, NULL, 'S' },  { NULL, 0, NULL, 0 },
 };
 
 static void usage(FILE *to)
@@ -100,6 +96,9 @@ static int put_option(cJSON *request, int letter, const char *value)
 	uint64_t pid;
 
 	switch (letter) {
+	case 'R':
+		cJSON_AddTrueToObject(request, "force");
+		return 0;
 	case 'F':
 		cJSON_AddTrueToObject(request, "follow");
 		return 0;

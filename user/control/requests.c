@@ -227,6 +227,7 @@ static int device_item(const struct tracked_device *d, void *ctx)
 	cJSON_AddNumberToObject(json, "mrs", d->device.objects[OBJECT_MR]);
 	cJSON_AddNumberToObject(json, "contexts", d->device.objects[OBJECT_CTX]);
 	cJSON_AddStringToObject(json, "marking", marking_state(w->services, d));
+	cJSON_AddStringToObject(json, "unclean", d->unclean);
 	cJSON_AddStringToObject(json, "state", d->orphan ? "orphan" : d->claimed ? "claimed" : "free");
 	reply_item(w->reply, json);
 	return 0;
@@ -288,6 +289,7 @@ static int handle_claim(void *ctx, const cJSON *args, struct reply *reply, struc
 {
 	struct claim_request request = {};
 	struct services *s = ctx;
+	struct claim_change change;
 	struct warden_claim claim;
 	uint32_t index;
 	int r = claim_args(args, &request, err);
@@ -298,15 +300,18 @@ static int handle_claim(void *ctx, const cJSON *args, struct reply *reply, struc
 	r = track_claim(s->track, &request, &index, &claim, err);
 	if (r)
 		return r;
-	events_claim(s->events, RULE_CLAIM_SET, index, &claim, reply_peer(reply)->pid, reply_peer(reply)->uid);
+	change = (struct claim_change){ .rule = RULE_CLAIM_SET, .why = "asked for", .index = index, .claim = claim };
+	events_claim(s->events, &change, reply_peer(reply)->pid, reply_peer(reply)->uid);
 	claim_item(s, reply, index, &claim);
 	return 0;
 }
 
 static int handle_release(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
-	static const char *const known[] = { "device", NULL };
+	static const char *const known[] = { "device", "force", NULL };
+	const cJSON *force = cJSON_GetObjectItemCaseSensitive(args, "force");
 	struct services *s = ctx;
+	struct claim_change change;
 	struct warden_claim claim;
 	const char *device;
 	uint32_t index;
@@ -316,11 +321,15 @@ static int handle_release(void *ctx, const cJSON *args, struct reply *reply, str
 		r = string_arg(args, "device", true, &device, err);
 	if (r)
 		return r;
+	if (force && !cJSON_IsBool(force))
+		return fail(err, -EINVAL, "argument \"force\" must be true or false");
 	s->drain(s->ctx);
-	r = track_release(s->track, device, &index, &claim, err);
+	r = track_release(s->track, device, cJSON_IsTrue(force), &index, &claim, err);
 	if (r)
 		return r;
-	events_claim(s->events, RULE_CLAIM_RELEASE, index, &claim, reply_peer(reply)->pid, reply_peer(reply)->uid);
+	change =
+		(struct claim_change){ .rule = RULE_CLAIM_RELEASE, .why = "asked for", .index = index, .claim = claim };
+	events_claim(s->events, &change, reply_peer(reply)->pid, reply_peer(reply)->uid);
 	claim_item(s, reply, index, &claim);
 	return 0;
 }

@@ -178,7 +178,7 @@ static cJSON *detail_json(const struct warden_event *ev, char *message, size_t s
 		snprintf(message, size, "%s",
 			 ev->rule == RULE_DEVICE_MOVE ? "the device came into another netns"
 			 : ev->rule == RULE_EXCLUSIVE_ORPHAN
-				 ? "the owner's netns ended; the device stays closed until released"
+				 ? "the owner's netns ended; the device stays closed until it is proved clean"
 				 : "a claimed device was moved out of its owner's netns");
 		break;
 	case RULE_NETNS_END:
@@ -286,8 +286,6 @@ void events_feed(struct events *e, const struct warden_event *ev)
 	cJSON_AddStringToObject(json, "message", message);
 	cJSON_AddItemToObject(json, "detail", detail);
 	publish(e, json, ev->time_ns);
-	if (ev->rule == RULE_DEVICE_REMOVE)
-		track_claim_drop(e->track, ev->ib_index);
 }
 
 /* The last of `merged` equal violations, which the others go with. */
@@ -339,24 +337,26 @@ bool events_sweep(struct events *e, int fd)
 	return left;
 }
 
-void events_claim(struct events *e, enum warden_rule rule, uint32_t ib_index, const struct warden_claim *claim,
-		  uint32_t pid, uint32_t uid)
+void events_claim(struct events *e, const struct claim_change *change, uint32_t pid, uint32_t uid)
 {
 	uint64_t now = boot_ns();
-	cJSON *json = head_json(e, now, EVENT_CHANGE, rule, VERDICT_NONE), *actor, *detail;
+	cJSON *json = head_json(e, now, EVENT_CHANGE, change->rule, VERDICT_NONE), *actor, *detail;
 	struct warden_device d = {};
+	char message[128];
 
-	track_device_get(e->track, ib_index, &d);
+	track_device_get(e->track, change->index, &d);
 	cJSON_AddStringToObject(json, "device", d.name);
-	cJSON_AddStringToObject(json, "pci", d.parent);
-	cJSON_AddStringToObject(json, "owner", claim->owner);
+	cJSON_AddStringToObject(json, "pci", change->pci[0] ? change->pci : d.parent);
+	cJSON_AddStringToObject(json, "owner", change->claim.owner);
 	actor = cJSON_AddObjectToObject(json, "actor");
 	cJSON_AddNumberToObject(actor, "pid", pid);
 	cJSON_AddNumberToObject(actor, "uid", uid);
-	cJSON_AddStringToObject(json, "message", rule == RULE_CLAIM_SET ? "claimed" : "released");
+	snprintf(message, sizeof(message), "%s: %s", change->rule == RULE_CLAIM_SET ? "claimed" : "released",
+		 change->why);
+	cJSON_AddStringToObject(json, "message", message);
 	detail = cJSON_AddObjectToObject(json, "detail");
-	cJSON_AddNumberToObject(detail, "netns", claim->netns_inum);
-	cJSON_AddStringToObject(detail, "claim_source", claim->source);
+	cJSON_AddNumberToObject(detail, "netns", change->claim.netns_inum);
+	cJSON_AddStringToObject(detail, "claim_source", change->claim.source);
 	publish(e, json, now);
 }
 

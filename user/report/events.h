@@ -17,6 +17,7 @@
 
 struct events;
 struct track;
+struct claim_change;
 
 struct follower {
 	struct follower *next;
@@ -37,9 +38,8 @@ void events_feed(struct events *events, const struct warden_event *event);
  */
 bool events_sweep(struct events *events, int merges_fd);
 
-/* The daemon's own: a claim that was set or released, a fault of the warden itself. */
-void events_claim(struct events *events, enum warden_rule rule, uint32_t ib_index, const struct warden_claim *claim,
-		  uint32_t pid, uint32_t uid);
+/* The daemon's own: a claim that was set or released (by process 0: by itself), a fault of the warden itself. */
+void events_claim(struct events *events, const struct claim_change *change, uint32_t pid, uint32_t uid);
 void events_fault(struct events *events, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The lines kept whose time is not before `since_ns` (CLOCK_REALTIME), oldest first. */

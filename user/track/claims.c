@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "lib/cgroup.h"
+#include "lib/log.h"
+#include "lib/netns.h"
 #include "lib/util.h"
+#include "track/clean.h"
 #include "track/internal.h"
 #include "track/map.h"
 
@@ -115,33 +118,81 @@ static bool owns_some(const struct track *t, const struct warden_owner *owner)
 	for (size_t i = 0; i < t->known_count; i++) {
 		struct warden_owner one = owner_of(&t->known[i].claim);
 
-		if (!memcmp(&one, owner, sizeof(one)))
+		if (t->known[i].index != WARDEN_NO_INDEX && !memcmp(&one, owner, sizeof(one)))
 			return true;
 	}
 	return false;
 }
 
-static void known_add(struct track *t, uint32_t index, const struct warden_claim *claim)
+static struct known_claim *known_find(const struct track *t, uint32_t index)
+{
+	for (size_t i = 0; index != WARDEN_NO_INDEX && i < t->known_count; i++)
+		if (t->known[i].index == index)
+			return &t->known[i];
+	return NULL;
+}
+
+static void owner_add(struct track *t, const struct warden_claim *claim)
 {
 	struct warden_owner owner = owner_of(claim);
 	uint32_t unused = 0;
 
-	/* The maps, which have as many entries, have just taken it, or can take it. */
-	t->known[t->known_count++] = (struct known_claim){ .index = index, .claim = *claim };
-	bpf_map_update_elem(t->owners, &owner, &unused, BPF_ANY);
+	bpf_map_update_elem(t->owners, &owner, &unused, BPF_ANY); /* which has as many entries as the map of claims */
 }
 
-static void known_remove(struct track *t, uint32_t index)
+static void owner_remove(struct track *t, const struct warden_claim *claim)
 {
-	for (size_t i = 0; i < t->known_count; i++) {
-		struct warden_owner owner = owner_of(&t->known[i].claim);
+	struct warden_owner owner = owner_of(claim);
 
-		if (t->known[i].index != index)
-			continue;
-		t->known[i--] = t->known[--t->known_count];
-		if (!owns_some(t, &owner))
-			bpf_map_delete_elem(t->owners, &owner);
+	if (!owns_some(t, &owner))
+		bpf_map_delete_elem(t->owners, &owner);
+}
+
+/* The journal serves a later start; that it cannot be written is no reason to refuse what the map has taken. */
+static void save(const struct track *t)
+{
+	struct err err;
+
+	if (t->state_dir[0] && journal_write(t->state_dir, t->known, t->known_count, &err))
+		pr_warn("%s", err.text);
+}
+
+static void known_add(struct track *t, uint32_t index, const struct warden_claim *claim)
+{
+	struct known_claim k = { .index = index, .claim = *claim };
+	struct warden_device d;
+
+	if (track_device_get(t, index, &d)) {
+		k.node_guid = d.node_guid;
+		memcpy(k.parent, d.parent, sizeof(k.parent));
 	}
+	t->known[t->known_count++] = k; /* there is room: the map, with half as many entries, has just taken it */
+	owner_add(t, claim);
+}
+
+static void known_remove(struct track *t, struct known_claim *k)
+{
+	struct warden_claim claim = k->claim;
+
+	*k = t->known[--t->known_count];
+	owner_remove(t, &claim);
+}
+
+/* The oldest of those that wait for their device to come back makes room for another one. */
+static void forget_oldest_departed(struct track *t)
+{
+	struct known_claim *oldest = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->known_count; i++) {
+		if (t->known[i].index != WARDEN_NO_INDEX)
+			continue;
+		if (!oldest || t->known[i].claim.id < oldest->claim.id)
+			oldest = &t->known[i];
+		n++;
+	}
+	if (n >= t->max_devices)
+		known_remove(t, oldest);
 }
 
 /* Owners whose last claim went without them: a wardend that was killed between the two. */
@@ -158,21 +209,229 @@ static void owners_prune(struct track *t)
 	}
 }
 
-int claims_load(struct track *t)
+struct written {
+	struct known_claim *claims;
+	long count;
+};
+
+static void read_journal(const struct track *t, struct written *w)
+{
+	size_t max = 2 * (size_t)t->max_devices;
+	struct err err;
+
+	w->claims = t->state_dir[0] ? calloc(max, sizeof(*w->claims)) : NULL;
+	w->count = w->claims ? journal_read(t->state_dir, w->claims, max, &err) : 0;
+	if (w->count < 0)
+		pr_err("%s", err.text);
+}
+
+/* A claim of the map; where its device is gone, the journal still knows which one it was. */
+static void load_claim(struct track *t, uint32_t index, const struct warden_claim *claim, const struct written *w)
+{
+	struct known_claim *k = &t->known[t->known_count];
+
+	known_add(t, index, claim);
+	for (long i = 0; i < w->count && !k->parent[0]; i++) {
+		if (w->claims[i].claim.id != claim->id)
+			continue;
+		k->node_guid = w->claims[i].node_guid;
+		memcpy(k->parent, w->claims[i].parent, sizeof(k->parent));
+	}
+}
+
+int claims_load(struct track *t, bool maps_are_new)
 {
 	_cleanup_free_ uint32_t *keys = NULL;
+	struct written written = {};
 	struct warden_claim claim;
-	long count;
+	long count = 0;
 
-	t->known = calloc(t->max_devices, sizeof(*t->known));
+	t->known = calloc(4 * (size_t)t->max_devices, sizeof(*t->known));
 	if (!t->known)
 		return -ENOMEM;
-	count = map_keys(t->claims, t->max_devices, sizeof(claim), &keys);
+	read_journal(t, &written);
+	/* Those that wait for their device are in the journal alone. */
+	for (long i = 0; i < written.count; i++)
+		if (maps_are_new || written.claims[i].index == WARDEN_NO_INDEX)
+			t->known[t->known_count++] = written.claims[i];
+	if (!maps_are_new)
+		count = map_keys(t->claims, t->max_devices, sizeof(claim), &keys);
 	for (long i = 0; i < count; i++)
 		if (!bpf_map_lookup_elem(t->claims, &keys[i], &claim))
-			known_add(t, keys[i], &claim);
+			load_claim(t, keys[i], &claim, &written);
 	owners_prune(t);
+	free(written.claims);
 	return count < 0 ? (int)count : 0;
+}
+
+/* ---- what becomes of the devices ---- */
+
+static bool same_device(const struct known_claim *k, const struct warden_device *d)
+{
+	return k->parent[0] && k->node_guid == d->node_guid && !strcmp(k->parent, d->parent);
+}
+
+static bool owner_is_there(const struct known_claim *k)
+{
+	_cleanup_close_ int fd = netns_open_cookie(k->claim.netns_cookie);
+
+	return fd >= 0;
+}
+
+static void depart(struct track *t, struct known_claim *k)
+{
+	bpf_map_delete_elem(t->claims, &k->index);
+	k->index = WARDEN_NO_INDEX;
+	owner_remove(t, &k->claim);
+	if (!k->parent[0])
+		known_remove(t, k); /* a software device: a new one of its name is another one */
+	else
+		forget_oldest_departed(t);
+}
+
+static bool claim_again(struct track *t, struct known_claim *k, uint32_t index)
+{
+	if (bpf_map_update_elem(t->claims, &index, &k->claim, BPF_NOEXIST))
+		return false;
+	k->index = index;
+	owner_add(t, &k->claim);
+	return true;
+}
+
+static bool device_came(struct track *t, uint32_t index, struct claim_change *change)
+{
+	struct warden_device d;
+
+	if (!track_device_get(t, index, &d) || known_find(t, index))
+		return false;
+	for (size_t i = 0; i < t->known_count; i++) {
+		struct known_claim *k = &t->known[i];
+
+		if (k->index != WARDEN_NO_INDEX || !same_device(k, &d) || !owner_is_there(k) ||
+		    !claim_again(t, k, index))
+			continue;
+		save(t);
+		*change = (struct claim_change){
+			.rule = RULE_CLAIM_SET, .why = "the device came back", .index = index, .claim = k->claim
+		};
+		return true;
+	}
+	return false;
+}
+
+static bool device_went(struct track *t, uint32_t index, struct claim_change *change)
+{
+	struct known_claim *k = known_find(t, index);
+
+	if (!k)
+		return false;
+	*change = (struct claim_change){
+		.rule = RULE_CLAIM_RELEASE, .why = "the device is gone", .index = index, .claim = k->claim
+	};
+	memcpy(change->pci, k->parent, sizeof(change->pci));
+	depart(t, k);
+	save(t);
+	return true;
+}
+
+bool track_event(struct track *t, const struct warden_event *event, struct claim_change *change)
+{
+	if (event->rule == RULE_DEVICE_REMOVE)
+		return device_went(t, event->ib_index, change);
+	if (event->rule == RULE_DEVICE_ADD)
+		return device_came(t, event->ib_index, change);
+	return false;
+}
+
+/* After a scan: the claims of the journal go into a new map, and those on devices that went without a wardend wait. */
+void claims_settle(struct track *t)
+{
+	struct claim_change change;
+	_cleanup_free_ uint32_t *keys = NULL;
+	struct warden_device d;
+	long count;
+
+	for (size_t i = t->known_count; i-- > 0;) { /* what takes the place of one removed has been seen */
+		struct known_claim *k = &t->known[i];
+
+		if (k->index == WARDEN_NO_INDEX)
+			continue;
+		if (!track_device_get(t, k->index, &d) || (k->parent[0] && !same_device(k, &d)))
+			depart(t, k);
+		else if (!bpf_map_update_elem(t->claims, &k->index, &k->claim, BPF_NOEXIST))
+			owner_add(t, &k->claim);
+	}
+	count = map_keys(t->devices, t->max_devices, sizeof(d), &keys);
+	for (long i = 0; i < count; i++)
+		if (device_came(t, keys[i], &change))
+			pr_info("the claim of %s is in force again", change.claim.owner);
+	save(t);
+}
+
+/* ---- orphans ---- */
+
+struct living {
+	struct track *track;
+	bool *alive; /* by the place in `known` */
+};
+
+static int mark_living(int fd, const struct netns_id *id, void *ctx)
+{
+	struct living *l = ctx;
+
+	(void)fd;
+	for (size_t i = 0; i < l->track->known_count; i++)
+		l->alive[i] |= l->track->known[i].claim.netns_cookie == id->cookie;
+	return 0;
+}
+
+/* One that waits for its device has nothing to be cleaned; without an owner it waits in vain. */
+static bool orphan_ends(struct track *t, const struct known_claim *k)
+{
+	struct warden_device d;
+	char unclean[256];
+
+	return k->index == WARDEN_NO_INDEX || !track_device_get(t, k->index, &d) ||
+	       device_is_clean(&d, &t->host, unclean, sizeof(unclean));
+}
+
+static void end_orphan(struct track *t, struct known_claim *k, void (*ended)(const struct claim_change *, void *),
+		       void *ctx)
+{
+	struct claim_change change = { .rule = RULE_CLAIM_RELEASE,
+				       .why = "its owner is gone and it is clean",
+				       .index = k->index,
+				       .claim = k->claim };
+	bool told = k->index != WARDEN_NO_INDEX;
+
+	if (told)
+		bpf_map_delete_elem(t->claims, &k->index);
+	known_remove(t, k);
+	if (told)
+		ended(&change, ctx);
+}
+
+bool track_orphans(struct track *t, void (*ended)(const struct claim_change *change, void *ctx), void *ctx)
+{
+	_cleanup_free_ bool *alive = calloc(t->known_count + 1, sizeof(*alive));
+	struct living living = { .track = t, .alive = alive };
+	bool left = false, some = false;
+
+	if (!alive || netns_for_each(mark_living, &living))
+		return true;
+	for (size_t i = t->known_count; i-- > 0;) {
+		if (alive[i])
+			continue;
+		if (orphan_ends(t, &t->known[i])) {
+			end_orphan(t, &t->known[i], ended, ctx);
+			some = true;
+		} else {
+			left = true;
+		}
+	}
+	if (some)
+		save(t);
+	return left;
 }
 
 /* ---- claim and release ---- */
@@ -201,6 +460,7 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 	claim->id = claim->since_ns;
 	if (!bpf_map_update_elem(t->claims, index, claim, BPF_NOEXIST)) {
 		known_add(t, *index, claim);
+		save(t);
 		return 0;
 	}
 	if (errno == EEXIST && track_claim_get(t, *index, &holder))
@@ -211,22 +471,37 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 	return fail(err, -errno, "device %.64s: %s", request->device, strerror(errno));
 }
 
-int track_release(struct track *t, const char *device, uint32_t *index, struct warden_claim *claim, struct err *err)
+/* A device whose owner is gone: whether it may be released, or why not. */
+static int check_orphan(const struct track *t, const struct known_claim *k, struct err *err)
 {
+	struct warden_device d;
+	char unclean[256];
+
+	if (owner_is_there(k) || !track_device_get(t, k->index, &d) ||
+	    device_is_clean(&d, &t->host, unclean, sizeof(unclean)))
+		return 0;
+	return fail(err, -EBUSY, "device %s: not clean (%s); mend that, or release it with --force", d.name, unclean);
+}
+
+int track_release(struct track *t, const char *device, bool force, uint32_t *index, struct warden_claim *claim,
+		  struct err *err)
+{
+	struct known_claim *k;
 	int r = device_find(t, device, index, err);
 
 	if (r)
 		return r;
-	if (!track_claim_get(t, *index, claim) || bpf_map_delete_elem(t->claims, index))
+	k = known_find(t, *index);
+	if (!k)
 		return fail(err, -ENOENT, "device %.64s: it is not claimed", device);
-	known_remove(t, *index);
+	r = force ? 0 : check_orphan(t, k, err);
+	if (r)
+		return r;
+	*claim = k->claim;
+	bpf_map_delete_elem(t->claims, index);
+	known_remove(t, k);
+	save(t);
 	return 0;
-}
-
-void track_claim_drop(struct track *t, uint32_t index)
-{
-	bpf_map_delete_elem(t->claims, &index); /* -ENOENT: it had none */
-	known_remove(t, index);
 }
 
 /* ---- look-ups ---- */
@@ -238,20 +513,18 @@ bool track_device_get(const struct track *t, uint32_t index, struct warden_devic
 
 bool track_claim_get(const struct track *t, uint32_t index, struct warden_claim *claim)
 {
-	for (size_t i = 0; i < t->known_count; i++) {
-		if (t->known[i].index != index)
-			continue;
-		*claim = t->known[i].claim;
-		return true;
-	}
-	return false;
+	const struct known_claim *k = known_find(t, index);
+
+	if (k)
+		*claim = k->claim;
+	return k;
 }
 
 bool track_claim_find(const struct track *t, bool (*match)(const struct warden_claim *claim, const void *ctx),
 		      const void *ctx, struct warden_claim *claim)
 {
 	for (size_t i = 0; i < t->known_count; i++) {
-		if (!match(&t->known[i].claim, ctx))
+		if (t->known[i].index == WARDEN_NO_INDEX || !match(&t->known[i].claim, ctx))
 			continue;
 		*claim = t->known[i].claim;
 		return true;
@@ -261,5 +534,9 @@ bool track_claim_find(const struct track *t, bool (*match)(const struct warden_c
 
 uint32_t track_claim_count(const struct track *t)
 {
-	return (uint32_t)t->known_count;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < t->known_count; i++)
+		n += t->known[i].index != WARDEN_NO_INDEX;
+	return n;
 }

@@ -12,10 +12,11 @@
 #include "lib/util.h"
 #include "loader/loader.h"
 #include "rdma/rdma.h"
+#include "track/clean.h"
 #include "track/internal.h"
 #include "track/map.h"
 
-int track_open(struct track **track, const struct loader *loader, struct err *err)
+int track_open(struct track **track, const struct loader *loader, const char *state_dir, struct err *err)
 {
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
@@ -37,7 +38,8 @@ int track_open(struct track **track, const struct loader *loader, struct err *er
 		return r;
 	}
 	t->max_devices = info.max_entries;
-	r = claims_load(t);
+	t->state_dir = state_dir;
+	r = claims_load(t, loader_maps_are_new(loader));
 	if (r) {
 		track_close(t);
 		return fail(err, r, "map claims: %s", strerror(-r));
@@ -174,22 +176,12 @@ static int scan_netns(int fd, const struct netns_id *id, void *ctx)
 	return 0;
 }
 
-/* Claims on devices that went while no wardend ran: their index never comes back. */
-static void drop_stale_claims(struct track *t)
-{
-	struct warden_device d;
-
-	for (size_t i = t->known_count; i-- > 0;) /* a drop puts the last one, already seen, in its place */
-		if (!track_device_get(t, t->known[i].index, &d))
-			track_claim_drop(t, t->known[i].index);
-}
-
 void track_scan(struct track *t)
 {
 	rdma_cdev_for_each(enter_cdev, t);
 	if (rdma_module_loaded("ib_core"))
 		netns_for_each(scan_netns, t);
-	drop_stale_claims(t);
+	claims_settle(t);
 }
 
 /* ---- the whole picture ---- */
@@ -286,6 +278,10 @@ static int picture_take(struct track *t, struct picture *p)
 	}
 	netns_for_each(fill_from_netns, p);
 	rdma_cdev_for_each(fill_cdev, p);
+	for (size_t i = 0; i < p->count; i++)
+		if (p->devices[i].orphan)
+			device_is_clean(&p->devices[i].device, &t->host, p->devices[i].unclean,
+					sizeof(p->devices[i].unclean));
 	return 0;
 }
 

@@ -18,8 +18,8 @@
 struct loader;
 struct track;
 
-/* `loader` must outlive it. 0 or -errno. */
-int track_open(struct track **track, const struct loader *loader, struct err *err);
+/* `loader` and `state_dir` (of the journal) must outlive it. 0 or -errno. */
+int track_open(struct track **track, const struct loader *loader, const char *state_dir, struct err *err);
 void track_close(struct track *track);
 
 /*
@@ -35,6 +35,7 @@ struct tracked_device {
 	bool claimed;
 	struct warden_claim claim;
 	bool orphan; /* the claim's netns is gone */
+	char unclean[256]; /* of an orphan: what is left of its owner, or "" */
 	char netdev[32]; /* "" when it cannot be told */
 	char netns[128]; /* a name in /run/netns, or "" */
 	char pf[32]; /* netdev of the PF, "" for what is no VF */
@@ -59,12 +60,33 @@ struct claim_request {
  */
 int track_claim(struct track *track, const struct claim_request *request, uint32_t *index, struct warden_claim *claim,
 		struct err *err);
-/* Ends the claim on a device: -ENODEV, -ENOTUNIQ, or -ENOENT when it has none. */
-int track_release(struct track *track, const char *device, uint32_t *index, struct warden_claim *claim,
+/*
+ * Ends the claim on a device: -ENODEV, -ENOTUNIQ, -ENOENT when it has none, -EBUSY when its owner is gone and it is not
+ * clean, unless `force`.
+ */
+int track_release(struct track *track, const char *device, bool force, uint32_t *index, struct warden_claim *claim,
 		  struct err *err);
 
-/* A device is gone: its claim, if any, ends with it. */
-void track_claim_drop(struct track *track, uint32_t index);
+/* A claim that began or ended without being asked for. */
+struct claim_change {
+	enum warden_rule rule; /* RULE_CLAIM_SET or RULE_CLAIM_RELEASE */
+	const char *why;
+	uint32_t index;
+	char pci[WARDEN_PARENT_LEN]; /* of the device, where it is gone */
+	struct warden_claim claim;
+};
+
+/*
+ * Takes in what happened to a device: with one that is gone its claim ends, and begins again when the same function
+ * comes back with the same GUID while the owner is there. True: `change` tells it.
+ */
+bool track_event(struct track *track, const struct warden_event *event, struct claim_change *change);
+
+/*
+ * Ends the claims whose owner is gone and whose device is clean; `ended` is called for each. True while there are
+ * others, so that this is to be asked again.
+ */
+bool track_orphans(struct track *track, void (*ended)(const struct claim_change *change, void *ctx), void *ctx);
 
 /* Look-ups for events: false when there is none (any more). */
 bool track_device_get(const struct track *track, uint32_t index, struct warden_device *device);

@@ -205,22 +205,28 @@ t_released() {
 	expect 'the owner works' owner_works
 }
 
-# The netns of a claim ends: the device stays closed until somebody says that it is free.
+# The netns of a claim ends: the device stays closed until it is proved clean. Here the PF still trusts the VF.
 t_orphan() {
 	local device vf
 	[ "$kind" != rxe ] || skip 'the lab takes a pod of rxe down device first'
 	[ "$kind" != hostpod ] || skip 'the host netns does not end'
 	need_kind
 	device=$(pod_rdma "$(owner)") vf=$(pod_vf "$(owner)")
+	vf_set "$vf" trust on
 	ip netns delete "$(owner)"
 	event kind=change rule=netns.end "owner=test/$(owner)"
 	if rdma_mode_is exclusive; then event kind=change rule=exclusive.orphan "device=$device" "owner=test/$(owner)"; fi
 	wait_until 5 is_orphan "$vf"
 	refused uverbs open "$(uverbs_of_vf "$vf")"
-	ctl release --device "$vf"
+	wait_until 5 is_unclean "$vf" '[^"]*trusted'
+	expect_fail 'released though it is not clean' ctl release --device "$vf"
+	is_orphan "$vf"
+	vf_set "$vf" trust off
+	event kind=change rule=claim.release "owner=test/$(owner)" "message=released: its owner is gone and it is clean"
 	expect 'free again' uverbs open "$(uverbs_of_vf "$vf")"
 	echo "$vf" >/sys/kernel/debug/hcasim/remove # its name would be in the way of the other pod's device
 }
+is_unclean() { ctl devices --json | grep -F "\"pci\":\"$1\"" | grep -E "\"unclean\":\"$2"; }
 is_orphan() { ctl devices --json | grep -F "\"pci\":\"$1\"" | grep -F '"state":"orphan"'; }
 uverbs_of_vf() { printf '/dev/infiniband/%s\n' "$(ls "/sys/bus/pci/devices/$1/infiniband_verbs")"; }
 

@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Ownership follows what happens to a device: moves, re-registration, the end of a netns and another one of its name.
+# And what is done about a violation: reactions, cgroups of the host, merged events.
+set -uo pipefail
+. "$LAB_REPO/tests/vm/lib.sh"
+. "$LAB_REPO/tests/vm/warden.sh"
+
+node() { pod_uverbs owner; }
+owner_works() { pod_exec owner uverbs context "$(node)"; }
+line() { ctl devices --json | grep -F "\"pci\":\"$(pod_vf owner)\""; }
+
+# The host takes the VF's netdev out of the owner's pod, and gives it back.
+t_netdev_move() {
+	forget_events
+	ip -n owner link set net1 down
+	ip -n owner link set net1 netns 1 name stray
+	event kind=violation rule=exclusive.netdev-move verdict=observed "owner=test/owner" comm=ip netdev=stray
+	ip link set stray netns owner name net1
+	event kind=change rule=netdev.move "owner=test/owner" comm=ip netdev=net1 "netns_to:=$(pod_netns_inode owner)"
+	netdev_up owner net1 "$(pod_vf owner)"
+}
+
+# The driver goes and comes back: another ib_device, perhaps another dev_t, the same function. Nobody can use what is
+# gone, and what comes back is the owner's again, without anybody asking for it.
+t_reregistered() {
+	local vf
+	vf=$(pod_vf owner)
+	forget_events
+	echo "$vf" >/sys/kernel/debug/hcasim/remove
+	event kind=change rule=device.remove "pci=$vf" "owner=test/owner"
+	event kind=change rule=claim.release "pci=$vf" "owner=test/owner" "message=released: the device is gone"
+	expect_match '"claims":1,' "$(ctl status --json)"
+	ip -n owner link set net1 netns 1 name back0
+	echo "$vf back0" >/sys/kernel/debug/hcasim/add
+	event kind=change rule=claim.set "pci=$vf" "owner=test/owner" "message=claimed: the device came back"
+	ip link set back0 netns owner name net1
+	netdev_up owner net1 "$vf"
+	expect_match '"state":"claimed"' "$(line)"
+	refused uverbs open "/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")"
+	expect 'the owner works' pod_exec owner uverbs context "/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")"
+}
+
+# A new netns of the old one's name, with a cgroup of the old one's path, is not the owner.
+t_recycled_names() {
+	local node cgroup
+	node=$(node) cgroup=$(pod_cgroup owner)
+	vf_set "$(pod_vf owner)" trust on
+	ip netns delete owner
+	wait_until 5 is_orphan
+	rmdir "$cgroup"
+	mkdir "$cgroup"
+	ip netns add owner
+	refused pod_exec owner uverbs open "$node"
+	event rule=exclusive.open verdict=denied "owner=test/owner" "cgroup=/kubepods.slice/owner" pod=
+	vf_set "$(pod_vf owner)" trust off
+	event kind=change rule=claim.release "owner=test/owner"
+}
+is_orphan() { line | grep -F '"state":"orphan"'; }
+
+t_rdma_cm() {
+	pod_create bare
+	[ -e /dev/infiniband/rdma_cm ] || skip 'no rdma_cm node here'
+	refused pod_exec bare uverbs open /dev/infiniband/rdma_cm
+	event rule=exclusive.open verdict=denied node=rdma_cm "cgroup=/kubepods.slice/bare"
+	expect 'who owns a device' pod_exec other uverbs open /dev/infiniband/rdma_cm
+	expect 'the host' uverbs open /dev/infiniband/rdma_cm
+	refused in_netns other uverbs open /dev/infiniband/rdma_cm
+}
+
+# 500 refused opens of one process: the first is told, the rest by count, and none is lost.
+t_merged() {
+	local told=0 sum=0 n
+	forget_events
+	bash -c 'for ((i = 0; i < 500; i++)); do : <"$1"; done' attacker "$(pod_uverbs other)" 2>/dev/null || true
+	wait_until 10 all_told 500
+	told=$(grep -c '"comm":"bash"' "$warden_events")
+	expect "few events ($told)" test "$told" -lt 50
+}
+all_told() {
+	ctl events >/dev/null
+	[ "$(grep '"comm":"bash"' "$warden_events" | sed 's/.*"merged":\([0-9]*\).*/\1/' | awk '{ n += $1 + 1 } END { print n + 0 }')" = "$1" ]
+}
+
+# A rule's reaction is the operator's choice: here the open kills, and a passed descriptor is only told.
+t_reactions() {
+	local status=0
+	warden_start '"mode":"enforce","reactions":{"exclusive.open":"kill","exclusive.netlink":"observe"}'
+	uverbs open "$(pod_uverbs other)" || status=$?
+	[ "$status" = 137 ] || { echo "status $status, expected 137 (SIGKILL)"; return 1; }
+	event rule=exclusive.open verdict=killed comm=uverbs "owner=test/other"
+	pod_exec other rdma dev set "$(pod_rdma other)" name mine
+	event rule=exclusive.netlink verdict=observed comm=rdma
+	pod_exec other rdma dev set mine name "$(pod_rdma other)"
+}
+
+# An agent that runs as a pod and acts for the host (Multus' daemon does).
+t_host_cgroups() {
+	warden_start '"mode":"enforce"'
+	pod_create agent --host
+	expect_fail 'a pod renames' pod_exec agent rdma dev set "$(pod_rdma hostside)" name mine
+	warden_start '"mode":"enforce","host_cgroups":["kubepods.slice/agent"]'
+	pod_exec agent rdma dev set "$(pod_rdma hostside)" name mine
+	pod_exec agent rdma dev set mine name "$(pod_rdma hostside)"
+	refused pod_exec agent uverbs open "$(pod_uverbs other)"
+}
+
+rdma_mode shared
+pod_create owner --vf next --rdma hcasim
+pod_create other --vf next --rdma hcasim
+pod_create hostside --host --vf next --rdma rxe
+warden_start '"mode":"enforce"'
+claim owner
+claim other
+run_case 'the netdev of a claimed device is moved' t_netdev_move
+run_case 'a device that comes back is its owner'"'"'s again' t_reregistered
+run_case 'names that come again are not the owner' t_recycled_names
+run_case 'rdma_cm is for owners and the host' t_rdma_cm
+run_case 'a flood is merged, and counted' t_merged
+run_case 'reactions' t_reactions
+run_case 'cgroups of the host' t_host_cgroups
+warden_unload
+delete_pods_except ''
+suite_end
