@@ -137,6 +137,32 @@ check-fast: ## unit tests and BPF tests on this machine
 	@tests/check --fast
 .PHONY: check-fast
 
+# ---- figures: not part of check, they depend on the machine and on what else runs there ----
+
+BENCH := $(addprefix $(BUILD)/tests/bench/,arms loop verdict empty.bpf.o)
+
+$(BUILD)/tests/bench/%.tmp.o: tests/bench/%.bpf.c Makefile
+	$(call say,CLANG)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/skel/verdict.skel.h: $(BUILD)/tests/bench/verdict.bpf.o
+	$(call say,SKEL)
+	$(Q)$(BPFTOOL) gen skeleton $< name verdict_bpf > $@
+
+$(BUILD)/obj/tests/bench/verdict.o: $(BUILD)/skel/verdict.skel.h
+$(BUILD)/tests/bench/loop: $(BUILD)/obj/tests/tools/uverbs/verbs.o
+
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+bench: setup ## measure what the warden costs, on KERNEL (6.12)
+	@$(MAKE) --no-print-directory all tests $(BENCH)
+	@tests/bench/run $(or $(KERNEL),6.12)
+.PHONY: bench
+
 demo: setup ## the story of two pods and an intruder, live in the lab
 	@$(MAKE) --no-print-directory all tests
 	@tests/vm/run --kernel 7.3 tests/vm/demo.sh $$([ "$(DEMO_COLOUR)" != 1 ] && [ ! -t 1 ] || echo --colour)
