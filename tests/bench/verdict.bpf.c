@@ -84,27 +84,38 @@ static long call_owner(__u32 i, struct verdict_run *run)
 	return 0;
 }
 
-static __always_inline long owner_marking(struct verdict_run *run, bool sleepable)
+/* With a command that is, or is not, the MODIFY_QP of a class that is allowed. */
+static __always_inline long owner_marking(struct verdict_run *run, enum parsed expected, bool sleepable)
 {
 	struct ib_uverbs_modify_qp cmd;
 	struct touch t = {};
 	const struct warden_settings *s = touch_as_owner(&t, run);
 
-	if (!s || parse_modify_qp(run->arg, &cmd, sleepable) != MODIFY_QP_READ)
+	if (!s || parse_modify_qp(run->arg, &cmd, sleepable) != expected)
 		run->wrong++;
-	else
+	else if (expected == MODIFY_QP_READ)
 		run->wrong += modify_qp_wrong_class(&cmd, s->dscp_allowed) >= 0;
 	return 0;
 }
 
-static long call_marking_lsm(__u32 i, struct verdict_run *run)
+static long call_query_lsm(__u32 i, struct verdict_run *run)
 {
-	return owner_marking(run, true);
+	return owner_marking(run, NOT_MODIFY_QP, true);
 }
 
-static long call_marking_fmod_ret(__u32 i, struct verdict_run *run)
+static long call_query_fmod_ret(__u32 i, struct verdict_run *run)
 {
-	return owner_marking(run, false);
+	return owner_marking(run, NOT_MODIFY_QP, false);
+}
+
+static long call_modify_lsm(__u32 i, struct verdict_run *run)
+{
+	return owner_marking(run, MODIFY_QP_READ, true);
+}
+
+static long call_modify_fmod_ret(__u32 i, struct verdict_run *run)
+{
+	return owner_marking(run, MODIFY_QP_READ, false);
 }
 
 /* bpf_loop() takes no pointer to a context, so the callback works on a copy. */
@@ -130,5 +141,7 @@ LOOP(nothing)
 LOOP(file)
 LOOP(regular)
 LOOP(owner)
-LOOP(marking_lsm)
-LOOP(marking_fmod_ret)
+LOOP(query_lsm)
+LOOP(query_fmod_ret)
+LOOP(modify_lsm)
+LOOP(modify_fmod_ret)
