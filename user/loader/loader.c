@@ -470,6 +470,48 @@ static void note_limits(struct loader *l)
 		feature_set(l, limits[i].feature, FEATURE_UNAVAILABLE, "", "%s", limits[i].reason);
 }
 
+enum guard_mechanism loader_mechanism(const struct loader *l)
+{
+	return l->mechanism;
+}
+
+static bool is_detached(int fd)
+{
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_CGROUP && !info.cgroup.cgroup_id;
+}
+
+static int attach_again(struct loader *l, struct held *h, struct err *err)
+{
+	const char *name = h->name + strlen(objects[OBJECT_DEVCG].name) + 1; /* as pin_name() made it */
+	struct bpf_program *prog = bpf_object__find_program_by_name(l->object[OBJECT_DEVCG], name);
+	struct bpf_link *link = prog ? link_create(prog) : NULL;
+	int r;
+
+	if (!link)
+		return fail(err, -errno, "program %s does not attach: %s", name, strerror(errno));
+	r = pins_link(l->folder, h->name, link, err);
+	if (!r && dup3(bpf_link__fd(link), h->fd, O_CLOEXEC) < 0)
+		r = fail(err, -errno, "link %s: %s", h->name, strerror(errno));
+	bpf_link__destroy(link);
+	return r;
+}
+
+int loader_reattach(struct loader *l, struct err *err)
+{
+	int n = 0, r = 0;
+
+	for (size_t i = 0; !r && i < l->held_count; i++) {
+		if (strcmp(l->held[i].part, "links") || !is_detached(l->held[i].fd))
+			continue;
+		r = attach_again(l, &l->held[i], err);
+		n++;
+	}
+	return r ? r : n;
+}
+
 static void note_verdict(struct loader *l)
 {
 	static const char *const reasons[] = {

@@ -15,9 +15,9 @@ t_netdev_move() {
 	forget_events
 	ip -n owner link set net1 down
 	ip -n owner link set net1 netns 1 name stray
-	event kind=violation rule=exclusive.netdev-move verdict=observed "owner=test/owner" comm=ip netdev=stray
-	ip link set stray netns owner name net1
-	event kind=change rule=netdev.move "owner=test/owner" comm=ip netdev=net1 "netns_to:=$(pod_netns_inode owner)"
+	event kind=violation rule=exclusive.netdev-move verdict=observed "owner=test/owner" comm=ip netdev=net1
+	ip link set stray netns owner name net1 # the kernel renames after the move
+	event kind=change rule=netdev.move "owner=test/owner" comm=ip netdev=stray "netns_to:=$(pod_netns_inode owner)"
 	netdev_up owner net1 "$(pod_vf owner)"
 }
 
@@ -70,7 +70,7 @@ t_rdma_cm() {
 
 # 500 refused opens of one process: the first is told, the rest by count, and none is lost.
 t_merged() {
-	local told=0 sum=0 n
+	local told
 	forget_events
 	bash -c 'for ((i = 0; i < 500; i++)); do : <"$1"; done' attacker "$(pod_uverbs other)" 2>/dev/null || true
 	wait_until 10 all_told 500

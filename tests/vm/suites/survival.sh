@@ -12,7 +12,12 @@ link_id() { bpftool -j link list | tr '{' '\n' | sed -n 's/^"id":\([0-9]*\),.*/\
 prog_id() { bpftool prog list | sed -n 's/^\([0-9]*\): .* name open_.*/\1/p' | head -n 1; }
 
 # A privileged pod: root with every capability, the host's /sys/fs/bpf, its own netns and process namespace.
-in_pod() { pod_exec owner unshare --fork --pid --mount-proc "$@"; }
+in_pod() {
+	# Not `ip netns exec`, which mounts a sysfs of its own over the one with the pins.
+	# shellcheck disable=SC2016 # for the inner shell
+	bash -c 'echo $$ >"$1/cgroup.procs"; shift; exec nsenter --net=/run/netns/owner unshare --fork --pid --mount-proc "$@"' \
+		pod "$(pod_cgroup owner)" "$@"
+}
 
 tampers() {
 	local rule=$1
@@ -96,7 +101,7 @@ t_upgrade() {
 t_journal() {
 	warden_stop
 	rm -r "$warden_pins"
-	wait_until 10 rule_is_off
+	wait_until 10 rule_is_off || { bpftool link list; return 1; }
 	warden_start '"mode":"enforce"'
 	refused uverbs open "$(pod_uverbs owner)"
 	expect_match '"owner":"test/owner","claim_source":"manual"' "$(ctl devices --json)"
