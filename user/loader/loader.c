@@ -469,6 +469,13 @@ static void note_limits(struct loader *l)
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
 		feature_set(l, limits[i].feature, FEATURE_UNAVAILABLE, "", "%s", limits[i].reason);
+	if (access(CGROUP_ROOT "/cgroup.controllers", F_OK))
+		feature_set(l, "owner.cgroup", FEATURE_UNAVAILABLE, "", "%s",
+			    "no cgroup v2 at " CGROUP_ROOT
+			    ": the netns alone decides who an owner is, and pods that share "
+			    "the host's netns are not told from the host");
+	else
+		feature_set(l, "owner.cgroup", FEATURE_ACTIVE, "cgroup2", "%s", "");
 }
 
 enum guard_mechanism loader_mechanism(const struct loader *l)

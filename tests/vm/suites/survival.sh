@@ -101,7 +101,7 @@ t_upgrade() {
 t_journal() {
 	warden_stop
 	rm -r "$warden_pins"
-	wait_until 10 rule_is_off || { bpftool link list; return 1; }
+	wait_until 60 rule_is_off || { bpftool link list; return 1; }
 	warden_start '"mode":"enforce"'
 	refused uverbs open "$(pod_uverbs owner)"
 	expect_match '"owner":"test/owner","claim_source":"manual"' "$(ctl devices --json)"
