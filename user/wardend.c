@@ -506,7 +506,9 @@ static int serve(struct daemon *d, struct err *err)
 		r = server_open(&d->server, d->loop, &options, err);
 	if (r)
 		return r;
-	loader_keep(d->loader);
+	if (loader_keep(d->loader))
+		events_fault(d->events, "took over from a wardend whose maps have another layout: its counters begin "
+					"anew, and events that it had not read are lost");
 	drain(d); /* what happened while no wardend ran */
 	look_for_orphans(d, 0, 100);
 	notify_ready();

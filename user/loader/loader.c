@@ -736,12 +736,14 @@ int loader_repair(struct loader *l, struct err *err)
 	return r ? fail(err, r, "bpffs %s: it cannot be watched: %s", l->folder, strerror(-r)) : restored;
 }
 
-void loader_keep(struct loader *l)
+bool loader_keep(struct loader *l)
 {
+	int older;
+
 	l->fresh = false;
-	/* Now that no program uses them any more. */
-	pins_prune_maps(l->folder, l->maps);
+	older = pins_prune_maps(l->folder, l->maps); /* now that no program uses them any more */
 	own_fill(l);
+	return older > 0;
 }
 
 void loader_close(struct loader *l)

@@ -92,8 +92,11 @@ int loader_watch(struct loader *loader, struct err *err);
 /* Puts back what is missing: how many pins, or -errno. */
 int loader_repair(struct loader *loader, struct err *err);
 
-/* The start is done: from now on the pins outlive this process, and those of an older layout go. */
-void loader_keep(struct loader *loader);
+/*
+ * The start is done: from now on the pins outlive this process, and those of an older layout go. True when there were
+ * such: what their ring still held is lost.
+ */
+bool loader_keep(struct loader *loader);
 /*
  * Leaves the pins; a first start that never came to loader_keep() is undone, while a later one leaves in
  * force what the one before had attached.

@@ -77,11 +77,13 @@ watch_opens() {
 t_upgrade() {
 	local watcher maps
 	maps=$(ls -d "$warden_pins"/maps-*)
+	forget_events
 	watch_opens &
 	watcher=$!
 	warden_stop
 	PATH=$LAB_REPO/build/other-layout:$PATH warden_start '"mode":"enforce"'
 	expect_fail 'the maps are the same ones' test -e "$maps"
+	event kind=fault rule=warden.fault | expect_match 'another layout' -
 	expect_match '"owner":"test/owner","claim_source":"manual"' "$(ctl devices --json)"
 	expect 'the owner works' owner_works
 	sleep 1
