@@ -129,6 +129,24 @@ t_bad_journal() {
 	claim owner
 }
 
+# The map of character devices is full when a device comes: its node is closed to all, and both are counted.
+t_full_map() {
+	local id new
+	id=$(map_id cdevs)
+	# Numbers of a major that the RDMA stack has not; the map has 6,144 places.
+	for n in $(seq 0 6143); do
+		printf 'map update id %d key hex %02x %02x 00 fa value hex 01 00 00 00 ff ff ff ff\n' "$id" $((n % 256)) $((n / 256))
+	done >"$lab_state/batch"
+	bpftool batch file "$lab_state/batch" >/dev/null 2>&1 || true # ends when the map is full
+	new=$(vf_list | tail -n 1)
+	vf_hcasim "$new"
+	refused uverbs open "/dev/infiniband/$(ls "/sys/bus/pci/devices/$new/infiniband_verbs")"
+	expect_match '"lost.cdevs":[1-9]' "$(ctl status --json)"
+	expect_match '"unreadable.nodes":[1-9]' "$(ctl status --json)"
+	expect 'the owner works' owner_works
+	echo "$new" >/sys/kernel/debug/hcasim/remove
+}
+
 t_unload() {
 	warden_unload
 	expect_fail 'a journal is left' test -e "$warden_dir/state/claims.json"
@@ -145,6 +163,7 @@ run_case 'a start is no tampering' t_own_start
 run_case 'an upgrade to another layout and back leaves no moment without the rule' t_upgrade
 run_case 'claims come back from the journal' t_journal
 run_case 'a damaged journal, and one of another boot' t_bad_journal
+run_case 'a full map of character devices closes what is not in it' t_full_map
 run_case 'unload ends the journal too' t_unload
 delete_pods_except ''
 suite_end
