@@ -425,13 +425,13 @@ int loader_open(struct loader **loader, const struct loader_options *options, st
 	libbpf_set_print(libbpf_log);
 	r = try_snprintf(l->folder, sizeof(l->folder), "%s", options->bpffs);
 	if (!r)
-		r = read_vmlinux(l, err);
-	if (!r)
-		r = choose_mechanism(l, options->guard, err);
-	if (!r)
 		r = name_maps(l, err);
 	if (!r)
 		r = open_folder(l, err);
+	if (!r)
+		r = read_vmlinux(l, err);
+	if (!r)
+		r = choose_mechanism(l, options->guard, err);
 	if (!r)
 		r = object_load(l, OBJECT_GUARD, err);
 	if (r) {

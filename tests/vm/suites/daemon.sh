@@ -339,8 +339,18 @@ t_removed_and_added() {
 	ctl status --json | jq -e '.claims == 0' >/dev/null
 	hcasim owner "$vf net1" add
 	event kind=change rule=device.add "pci=$vf" owner=
+	event kind=change rule=claim.set "pci=$vf" owner=test/owner
 	new=$(vf_rdma "$vf")
-	devices | grep -F "\"pci\":\"$vf\"" | expect_match "\"device\":\"$new\".*\"owner\":\"\".*\"state\":\"free\"" -
+	devices | grep -F "\"pci\":\"$vf\"" | expect_match "\"device\":\"$new\".*\"owner\":\"test/owner\".*\"state\":\"claimed\"" -
+	rdma dev set "$new" netns owner
+	pod_set owner rdma "$new"
+	expect 'the owner works' owner_works
+	# A claim that was given up does not come back with the device.
+	release owner
+	hcasim owner "$vf" remove
+	rdma_is_gone "$vf"
+	hcasim owner "$vf net1" add
+	new=$(vf_rdma "$vf")
 	rdma dev set "$new" netns owner
 	pod_set owner rdma "$new"
 	refused pod_exec owner uverbs open "$(pod_uverbs owner)"
@@ -348,6 +358,7 @@ t_removed_and_added() {
 	claim owner
 	expect 'the owner works' owner_works
 }
+rdma_is_gone() { wait_until 5 test ! -d "/sys/bus/pci/devices/$1/infiniband"; }
 
 # ---- two of them ----
 
