@@ -364,7 +364,7 @@ scene_pod_dies() {
 	wait_until 5 is_orphan "$vf"
 	run node wardenctl devices
 	must 'and shown as one' said 'demo/pod-c +orphan'
-	node_c=/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")
+	node_c=$(vf_node "$vf" uverbs)
 	run node uverbs open "$node_c"
 	must 'the host is refused' refused
 	run node wardenctl release --device "$vf"

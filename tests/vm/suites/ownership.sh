@@ -37,8 +37,8 @@ t_reregistered() {
 	ip link set back0 netns owner name net1
 	netdev_up owner net1 "$vf"
 	expect_match '"state":"claimed"' "$(line)"
-	refused uverbs open "/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")"
-	expect 'the owner works' pod_exec owner uverbs context "/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")"
+	refused uverbs open "$(vf_node "$vf" uverbs)"
+	expect 'the owner works' pod_exec owner uverbs context "$(vf_node "$vf" uverbs)"
 }
 
 # A new netns of the old one's name, with a cgroup of the old one's path, is not the owner.
