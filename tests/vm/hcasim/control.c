@@ -5,6 +5,7 @@
  *   hcasim/add                     write "BDF NETDEV": an RDMA device for that PCI function, its port on that netdev
  *   hcasim/remove                  write "BDF"
  *   hcasim/BDF/counters/NAME       value of one hw_counter, read and write
+ *   hcasim/BDF/{qps,ahs,mrs}       the device's objects with what the kernel passed for them, one a line
  * The netdev is looked up in the writer's network namespace, the RDMA device appears in the initial one.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -85,6 +86,11 @@ static struct hcasim_dev *alloc_sim(struct pci_dev *pdev, struct net_device *nde
 	sim->pdev = pci_dev_get(pdev);
 	sim->ndev = ndev;
 	dev_hold(ndev);
+	INIT_LIST_HEAD(&sim->node);
+	spin_lock_init(&sim->lock);
+	INIT_LIST_HEAD(&sim->qps);
+	INIT_LIST_HEAD(&sim->ahs);
+	INIT_LIST_HEAD(&sim->mrs);
 	sim->ib.dev.parent = &pdev->dev;
 	sim->ib.node_type = RDMA_NODE_IB_CA;
 	sim->ib.phys_port_cnt = 1;
@@ -93,13 +99,17 @@ static struct hcasim_dev *alloc_sim(struct pci_dev *pdev, struct net_device *nde
 	/* From here on ib_dealloc_device() ends in dealloc_driver(). */
 	ib_set_device_ops(&sim->ib, &hcasim_verbs);
 	ib_set_device_ops(&sim->ib, &life_ops);
-	mutex_lock(&list_lock);
-	list_add_tail(&sim->node, &devices);
-	mutex_unlock(&list_lock);
 	return sim;
 }
 
-static void create_counter_files(struct hcasim_dev *sim)
+static void list_sim(struct hcasim_dev *sim, struct list_head *list)
+{
+	mutex_lock(&list_lock);
+	list_add_tail(&sim->node, list);
+	mutex_unlock(&list_lock);
+}
+
+static void create_files(struct hcasim_dev *sim)
 {
 	struct dentry *dir;
 	unsigned int i;
@@ -108,6 +118,7 @@ static void create_counter_files(struct hcasim_dev *sim)
 	dir = debugfs_create_dir("counters", sim->dir);
 	for (i = 0; i < hcasim_num_counters; i++)
 		debugfs_create_u64(hcasim_counter_descs[i].name, 0600, dir, &sim->counters[i]);
+	hcasim_create_lists(sim);
 }
 
 static int add_sim(struct pci_dev *pdev, struct net_device *ndev)
@@ -120,7 +131,8 @@ static int add_sim(struct pci_dev *pdev, struct net_device *ndev)
 	sim = alloc_sim(pdev, ndev);
 	if (!sim)
 		return -ENOMEM;
-	create_counter_files(sim);
+	list_sim(sim, &devices);
+	create_files(sim);
 	err = ib_device_set_netdev(&sim->ib, ndev, 1);
 	/* No DMA device: the core then treats addresses as virtual and maps nothing. */
 	if (!err)
@@ -180,7 +192,7 @@ static int add_by_name(const char *bdf, const char *netdev)
 	return err;
 }
 
-static int remove_by_name(const char *bdf)
+static int remove_by_name(const char *bdf, const char *unused)
 {
 	struct pci_dev *pdev = pci_by_name(bdf);
 	int err = -ENODEV;
@@ -190,6 +202,19 @@ static int remove_by_name(const char *bdf)
 	pci_dev_put(pdev);
 	return err;
 }
+
+/* ---- control files ---- */
+
+struct command {
+	const char *name;
+	int words;
+	int (*run)(const char *bdf, const char *netdev);
+};
+
+static const struct command commands[] = {
+	{ "add", 2, add_by_name },
+	{ "remove", 1, remove_by_name },
+};
 
 static int copy_request(char *request, const char __user *buf, size_t len)
 {
@@ -201,49 +226,46 @@ static int copy_request(char *request, const char __user *buf, size_t len)
 	return 0;
 }
 
-static ssize_t add_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+static ssize_t command_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	char request[REQUEST_MAX], bdf[REQUEST_MAX], netdev[REQUEST_MAX];
+	const struct command *command = file->private_data;
 	int err;
 
 	err = copy_request(request, buf, len);
 	if (err)
 		return err;
-	if (sscanf(request, "%63s %63s", bdf, netdev) != 2)
+	if (sscanf(request, "%63s %63s", bdf, netdev) != command->words)
 		return -EINVAL;
 	mutex_lock(&control_lock);
-	err = add_by_name(bdf, netdev);
+	err = command->run(bdf, netdev);
 	mutex_unlock(&control_lock);
 	return err ? err : len;
 }
 
-static ssize_t remove_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+static const struct file_operations command_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = command_write,
+};
+
+static void create_commands(void)
 {
-	char request[REQUEST_MAX], bdf[REQUEST_MAX];
-	int err;
+	size_t i;
 
-	err = copy_request(request, buf, len);
-	if (err)
-		return err;
-	if (sscanf(request, "%63s", bdf) != 1)
-		return -EINVAL;
-	mutex_lock(&control_lock);
-	err = remove_by_name(bdf);
-	mutex_unlock(&control_lock);
-	return err ? err : len;
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		debugfs_create_file(commands[i].name, 0200, root, (void *)&commands[i], &command_fops);
 }
 
-static const struct file_operations add_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.write = add_write,
-};
+static void remove_commands(void)
+{
+	size_t i;
 
-static const struct file_operations remove_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.write = remove_write,
-};
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		debugfs_lookup_and_remove(commands[i].name, root);
+}
+
+/* ---- the netdev ---- */
 
 static void dispatch_port_event(struct ib_device *ib, enum ib_event_type type)
 {
@@ -292,19 +314,17 @@ static int __init hcasim_init(void)
 		debugfs_remove(root);
 		return err;
 	}
-	debugfs_create_file("add", 0200, root, NULL, &add_fops);
-	debugfs_create_file("remove", 0200, root, NULL, &remove_fops);
+	create_commands();
 	return 0;
 }
 
 /*
- * No new devices once the two files are gone; they are removed by name because the folders of the devices go in
+ * No new devices once the commands are gone; they are removed by name because the folders of the devices go in
  * dealloc_driver(). The core returns only when every device of the driver is gone, also those of a queued removal.
  */
 static void __exit hcasim_exit(void)
 {
-	debugfs_lookup_and_remove("add", root);
-	debugfs_lookup_and_remove("remove", root);
+	remove_commands();
 	unregister_netdevice_notifier(&netdev_notifier);
 	ib_unregister_driver(RDMA_DRIVER_UNKNOWN);
 	debugfs_remove(root);

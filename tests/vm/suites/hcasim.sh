@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The test module hcasim and the test client uverbs themselves: what other suites take for granted of them.
+#   hcasim.sh [CASE…]     default: all
 set -euo pipefail
 
 # shellcheck source=../lib.sh
@@ -38,11 +39,11 @@ remove_all() {
 	done
 }
 
-# A process with an open context and objects, until it is released.
+# DEVICE [OPTION…]: a process with an open context and objects, until it is released.
 start_holder() {
 	rm -f /run/holder
 	mkfifo /run/holder
-	uverbs hold "$1" --qps 4 --mrs 2 </run/holder >/run/held &
+	uverbs hold --qps 4 --mrs 2 "$@" </run/holder >/run/held &
 	holder=$!
 	exec 7>/run/holder
 	wait_until 10 grep -qx ready /run/held
@@ -53,7 +54,16 @@ release_holder() {
 	wait "$holder"
 }
 
-umad_node() { printf '/dev/infiniband/%s\n' "$(basename "/sys/bus/pci/devices/$1/infiniband_mad/"umad*)"; }
+has_netdev() { [ -n "$(vf_netdev "$1")" ]; }
+
+unbind_vf() { echo "$1" >/sys/bus/pci/drivers/igbvf/unbind; }
+
+bind_vf() {
+	echo "$1" >/sys/bus/pci/drivers/igbvf/bind
+	wait_until 10 has_netdev "$1"
+}
+
+set_vfs() { echo "$2" >"/sys/bus/pci/devices/$1/sriov_numvfs"; }
 
 registers() {
 	local vf name netdev
@@ -63,8 +73,8 @@ registers() {
 	netdev=$(vf_netdev "$vf")
 	expect_match '^hcasim[0-9]+$' "$name"
 	expect_match "link $name/1 state ACTIVE .* netdev $netdev" "$(rdma link show "$name/1")"
-	expect "a uverbs node" test -c "/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")"
-	expect "a umad node" test -c "$(umad_node "$vf")"
+	expect "a uverbs node" test -c "$(vf_node "$vf" uverbs)"
+	expect "a umad node" test -c "$(vf_node "$vf" umad)"
 	guid_is_of_mac "$(cat "/sys/class/infiniband/$name/node_guid")" "$(cat "/sys/class/net/$netdev/address")"
 }
 
@@ -167,8 +177,8 @@ pod_owns() {
 	exits "$refused" uverbs open "$node"
 	exits "$refused" pod_exec b uverbs open "$node"
 	exits "$refused" uverbs context "$node"
-	exits "$refused" uverbs open "$(umad_node "$(pod_vf a)")"
-	pod_exec a uverbs open "$(umad_node "$(pod_vf a)")"
+	exits "$refused" uverbs open "$(vf_node "$(pod_vf a)" umad)"
+	pod_exec a uverbs open "$(vf_node "$(pod_vf a)" umad)"
 	expect_match 'np_cnp_sent' "$(pod_exec a rdma statistic show)"
 	pod_delete a
 	marks 104 pod_exec b uverbs modify "$(pod_uverbs b)"
@@ -204,8 +214,6 @@ move_under_holder() {
 	wait_until 10 test -e "/sys/class/infiniband/$name"
 }
 
-has_netdev() { [ -n "$(vf_netdev "$1")" ]; }
-
 netns_ends() {
 	local vf name
 	rdma_mode exclusive
@@ -229,11 +237,10 @@ netdev_ends() {
 	local vf
 	vf=$(first_vf)
 	vf_hcasim "$vf"
-	echo "$vf" >/sys/bus/pci/drivers/igbvf/unbind
+	unbind_vf "$vf"
 	wait_until 10 test ! -e "/sys/bus/pci/devices/$vf/infiniband"
 	expect "no counters left" test ! -e "$control/$vf"
-	echo "$vf" >/sys/bus/pci/drivers/igbvf/bind
-	wait_until 10 test -d "/sys/bus/pci/devices/$vf/net"
+	bind_vf "$vf"
 	vf_hcasim "$vf"
 	echo "$vf" >"$control/remove"
 }
@@ -243,12 +250,35 @@ vfs_end() {
 	count=$(cat "/sys/bus/pci/devices/$pf/sriov_numvfs")
 	vf=$(basename "$(readlink "/sys/bus/pci/devices/$pf/virtfn0")")
 	vf_hcasim "$vf"
-	echo 0 >"/sys/bus/pci/devices/$pf/sriov_numvfs"
+	set_vfs "$pf" 0
 	expect_match '^0$' "$(rdma link | grep -c '^link hcasim' || true)"
-	echo "$count" >"/sys/bus/pci/devices/$pf/sriov_numvfs"
-	wait_until 10 test -d "/sys/bus/pci/devices/$vf/net"
+	set_vfs "$pf" "$count"
+	wait_until 10 has_netdev "$vf"
 	vf_hcasim "$vf"
 	echo "$vf" >"$control/remove"
+}
+
+lines_of_holder() { expect_match "^$1$" "$(grep -c "pid $holder " "$control/$2")"; }
+
+attributes() {
+	local vf name path
+	vf=$(first_vf)
+	vf_address "$vf"
+	name=$(vf_hcasim "$vf")
+	rdma_wait_gid '' "$name" "$(vf_ip "$vf")"
+	start_holder "$name" --qps 3 --mrs 2 --ahs 4 --rtr --tclass 106 --sl 5
+	path="port 1 sl 5 static_rate 0 tclass 106 flow_label 0 hop_limit 64 sgid_index [0-9]+ dgid $(ipv4_gid "$(vf_ip "$vf")") "
+	path+="dmac $(cat "/sys/class/net/$(vf_netdev "$vf")/address")"
+	lines_of_holder 3 "$vf/qps"
+	lines_of_holder 2 "$vf/mrs"
+	lines_of_holder 4 "$vf/ahs"
+	expect_match "qpn [0-9]+ type 2 pid $holder state 2 given 0x[0-9a-f]+ .* path_mtu 3 dest_qpn [0-9]+ .* $path" \
+		"$(cat "$control/$vf/qps")"
+	expect_match "pid $holder $path" "$(cat "$control/$vf/ahs")"
+	expect_match "pid $holder start 0x[0-9a-f]+ length 4096 access 0x1" "$(cat "$control/$vf/mrs")"
+	expect_match 'qpn 1 type 1 pid 0 state 3 ' "$(cat "$control/$vf/qps")"
+	release_holder
+	expect_fail "an object of a process that is gone" grep -r "pid $holder " "$control/$vf"
 }
 
 many_times() {
@@ -268,12 +298,11 @@ add_races_unbind() {
 	for _ in {1..20}; do
 		netdev=$(vf_netdev "$vf")
 		echo "$vf $netdev" >"$control/add" 2>/dev/null &
-		echo "$vf" >/sys/bus/pci/drivers/igbvf/unbind
+		unbind_vf "$vf"
 		wait $! || true
 		wait_until 10 test ! -e "$control/$vf"
 		expect "no RDMA device" test -z "$(vf_rdma "$vf")"
-		echo "$vf" >/sys/bus/pci/drivers/igbvf/bind
-		wait_until 10 has_netdev "$vf"
+		bind_vf "$vf"
 	done
 }
 
@@ -321,8 +350,11 @@ each() {
 	"$1"
 }
 
-for case in registers says_no every_vf gids_follow counters client_on_hcasim client_on_rxe shared_mode pod_owns descriptors_travel \
-	move_under_holder netns_ends netdev_ends vfs_end many_times add_races_unbind configfs_knows unloads unloads_under_holder; do
+[ $# -gt 0 ] || set -- registers says_no every_vf gids_follow counters attributes client_on_hcasim client_on_rxe shared_mode \
+	pod_owns descriptors_travel move_under_holder netns_ends netdev_ends vfs_end \
+	many_times add_races_unbind configfs_knows \
+	unloads unloads_under_holder
+for case; do
 	eval "run_$case() { each $case; }"
 	run_case "$case" "run_$case"
 done
