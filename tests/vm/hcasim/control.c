@@ -4,6 +4,7 @@
  * Control files in debugfs:
  *   hcasim/add                     write "BDF NETDEV": an RDMA device for that PCI function, its port on that netdev
  *   hcasim/remove                  write "BDF"
+ *   hcasim/issm                    Y or N (the default): whether devices added from now on have an issm node
  *   hcasim/BDF/counters/NAME       value of one hw_counter, read and write
  *   hcasim/BDF/{qps,ahs,mrs}       the device's objects with what the kernel passed for them, one a line
  * The netdev is looked up in the writer's network namespace, the RDMA device appears in the initial one.
@@ -255,6 +256,7 @@ static void create_commands(void)
 
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		debugfs_create_file(commands[i].name, 0200, root, (void *)&commands[i], &command_fops);
+	debugfs_create_bool("issm", 0600, root, &hcasim_issm);
 }
 
 static void remove_commands(void)
@@ -263,6 +265,7 @@ static void remove_commands(void)
 
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		debugfs_lookup_and_remove(commands[i].name, root);
+	debugfs_lookup_and_remove("issm", root);
 }
 
 /* ---- the netdev ---- */

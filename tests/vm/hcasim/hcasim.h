@@ -53,6 +53,7 @@ struct hcasim_mr {
 extern const struct rdma_stat_desc hcasim_counter_descs[];
 extern const unsigned int hcasim_num_counters;
 extern const struct ib_device_ops hcasim_verbs;
+extern bool hcasim_issm;
 
 /* The files of the object lists, in sim->dir. */
 void hcasim_create_lists(struct hcasim_dev *sim);

@@ -28,6 +28,13 @@ struct sim_cq {
 static atomic_t last_qpn = ATOMIC_INIT(16); /* 0 and 1 are the management QPs; the others are left as a margin */
 static atomic_t last_key = ATOMIC_INIT(0);
 
+/*
+ * Whether devices added from now on have an issm node (hcasim/issm in debugfs). 6.1 makes one for every port with MADs,
+ * whatever this says; 6.12 and 7.3 only for a port with an SMI and its QP0, which no RoCE hardware has. So it is off by
+ * default; on, it lets a test have an issm node on every kernel.
+ */
+bool hcasim_issm;
+
 /* Names as mlx5 has them, in its order. */
 const struct rdma_stat_desc hcasim_counter_descs[] = {
 	{ .name = "rx_write_requests" },
@@ -110,6 +117,8 @@ static int get_port_immutable(struct ib_device *ib, u32 port, struct ib_port_imm
 	immutable->gid_tbl_len = HCASIM_GID_TABLE_LEN;
 	immutable->pkey_tbl_len = 1;
 	immutable->core_cap_flags = RDMA_CORE_PORT_IBA_ROCE | RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP;
+	if (hcasim_issm)
+		immutable->core_cap_flags |= RDMA_CORE_CAP_IB_SMI;
 	immutable->max_mad_size = IB_MGMT_MAD_SIZE;
 	return 0;
 }
@@ -251,6 +260,9 @@ static int create_qp(struct ib_qp *qp, struct ib_qp_init_attr *init, struct ib_u
 	struct hcasim_dev *dev = to_hcasim(qp->device);
 
 	switch (init->qp_type) {
+	case IB_QPT_SMI:
+		qp->qp_num = 0;
+		break;
 	case IB_QPT_GSI:
 		qp->qp_num = 1;
 		break;

@@ -258,6 +258,36 @@ vfs_end() {
 	echo "$vf" >"$control/remove"
 }
 
+# 6.1 makes issm nodes for RoCE ports always, 6.12 and 7.3 never.
+issm() {
+	local vf
+	vf=$(first_vf)
+	vf_hcasim "$vf"
+	if kernel_at_least 6.12; then
+		expect_fail "an issm node" test -c "$(vf_node "$vf" issm)"
+	else
+		expect "an issm node" test -c "$(vf_node "$vf" issm)"
+	fi
+	echo "$vf" >"$control/remove"
+	echo Y >"$control/issm"
+	vf_hcasim "$vf"
+	expect "an issm node" test -c "$(vf_node "$vf" issm)"
+	expect "a umad node" test -c "$(vf_node "$vf" umad)"
+	exec 8<>"$(vf_node "$vf" issm)"
+	echo "$vf" >"$control/remove"
+	exec 8>&-
+}
+
+issm_in_pod() {
+	local node
+	rdma_mode exclusive
+	echo Y >"$control/issm"
+	pod_create a --vf next --rdma hcasim
+	node=$(vf_node "$(pod_vf a)" issm)
+	exits "$refused" uverbs open "$node"
+	pod_exec a uverbs open "$node"
+}
+
 lines_of_holder() { expect_match "^$1$" "$(grep -c "pid $holder " "$control/$2")"; }
 
 attributes() {
@@ -347,11 +377,12 @@ shared_mode() {
 each() {
 	load
 	remove_all
+	echo N >"$control/issm"
 	"$1"
 }
 
-[ $# -gt 0 ] || set -- registers says_no every_vf gids_follow counters attributes client_on_hcasim client_on_rxe shared_mode \
-	pod_owns descriptors_travel move_under_holder netns_ends netdev_ends vfs_end \
+[ $# -gt 0 ] || set -- registers says_no every_vf gids_follow counters attributes client_on_hcasim client_on_rxe issm shared_mode \
+	pod_owns issm_in_pod descriptors_travel move_under_holder netns_ends netdev_ends vfs_end \
 	many_times add_races_unbind configfs_knows \
 	unloads unloads_under_holder
 for case; do
