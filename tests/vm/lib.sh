@@ -6,7 +6,7 @@
 #   wait_until SECONDS CMD…
 #   rdma_mode exclusive|shared      rdma_works KIND (does the kernel let a pod own such a device?)
 #   vf_list   vf_set BDF WORD…   vf_netdev BDF   vf_rdma BDF   vf_address BDF   vf_rxe BDF   vf_wire BDF BDF   vf_hcasim BDF
-#   vf_node BDF uverbs|umad|issm
+#   vf_node BDF uverbs|umad|issm   vf_reregister BDF (hcasim)
 #   pod_create NAME [--host] [--vf BDF|next] [--rdma rxe|hcasim|none]   pod_delete NAME   pod_exec NAME CMD…
 #   pod_rdma NAME   pod_uverbs NAME   pod_netns_inode NAME   pod_ip NAME   pod_ip6 NAME   pod_vf NAME   pod_cgroup NAME
 #   pod_cgroup_id NAME
@@ -244,6 +244,10 @@ vf_hcasim() {
 	wait_until 5 test -d "/sys/bus/pci/devices/$1/infiniband"
 	vf_rdma "$1"
 }
+
+# As after a reset of the function: hcasim's device goes and comes again, with other nodes and another index, and it is in
+# the initial netns.
+vf_reregister() { echo "$1" >/sys/kernel/debug/hcasim/reregister; }
 
 # ---- pods: a netns, a cgroup where the kubelet would have it, a VF, an RDMA device ----
 

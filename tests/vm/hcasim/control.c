@@ -4,6 +4,7 @@
  * Control files in debugfs:
  *   hcasim/add                     write "BDF NETDEV": an RDMA device for that PCI function, its port on that netdev
  *   hcasim/remove                  write "BDF"
+ *   hcasim/reregister              write "BDF": the device goes and comes again with other character devices
  *   hcasim/issm                    Y or N (the default): whether devices added from now on have an issm node
  *   hcasim/BDF/counters/NAME       value of one hw_counter, read and write
  *   hcasim/BDF/{qps,ahs,mrs}       the device's objects with what the kernel passed for them, one a line
@@ -22,7 +23,10 @@
 
 #define REQUEST_MAX 64
 
+#define FILLERS_MAX 64 /* more than a lab has RDMA devices */
+
 static struct dentry *root;
+static struct device *filler_parent;
 
 /* Serialises the writers of add and remove. */
 static DEFINE_MUTEX(control_lock);
@@ -204,6 +208,117 @@ static int remove_by_name(const char *bdf, const char *unused)
 	return err;
 }
 
+/* ---- another dev_t ---- */
+
+struct uverbs_search {
+	dev_t wanted; /* 0: any */
+	dev_t found;
+};
+
+static int match_uverbs(struct device *dev, void *data)
+{
+	struct uverbs_search *search = data;
+
+	if (!dev->class || strcmp(dev->class->name, "infiniband_verbs"))
+		return 0;
+	if (search->wanted && search->wanted != dev->devt)
+		return 0;
+	search->found = dev->devt;
+	return 1;
+}
+
+/* 0 when there is none. */
+static dev_t find_uverbs(struct device *parent, dev_t wanted)
+{
+	struct uverbs_search search = { .wanted = wanted };
+
+	device_for_each_child(parent, &search, match_uverbs);
+	return search.found;
+}
+
+/* Stands for any other RDMA device of the node; it is no PCI function's and only takes numbers. */
+static int add_filler(struct pci_dev *pdev, struct net_device *ndev, struct list_head *fillers)
+{
+	struct hcasim_dev *sim = alloc_sim(pdev, ndev);
+	int err;
+
+	if (!sim)
+		return -ENOMEM;
+	sim->ib.dev.parent = filler_parent;
+	sim->ib.node_guid = 0;
+	list_sim(sim, fillers);
+	err = ib_register_device(&sim->ib, "hcasim-filler%d", NULL);
+	if (err)
+		ib_dealloc_device(&sim->ib);
+	return err;
+}
+
+static void remove_fillers(struct list_head *fillers)
+{
+	while (!list_empty(fillers))
+		ib_unregister_device(&list_first_entry(fillers, struct hcasim_dev, node)->ib);
+}
+
+/* The lowest free number goes first, so it may take several until the one wanted is gone. */
+static int occupy(struct pci_dev *pdev, struct net_device *ndev, dev_t wanted, struct list_head *fillers)
+{
+	int i, err;
+
+	for (i = 0; wanted && !find_uverbs(filler_parent, wanted); i++) {
+		err = i < FILLERS_MAX ? add_filler(pdev, ndev, fillers) : -ENOSPC;
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/*
+ * As after a reset of the function, when others took its numbers meanwhile: the same PCI function, netdev and node GUID,
+ * but another uverbs and umad node. (Another index comes by itself: the core hands them out in turn.)
+ */
+static int reregister_sim(struct pci_dev *pdev, struct net_device *ndev)
+{
+	dev_t taken = find_uverbs(&pdev->dev, 0);
+	LIST_HEAD(fillers);
+	int err;
+
+	err = remove_sim(pdev);
+	if (err)
+		return err;
+	err = occupy(pdev, ndev, taken, &fillers);
+	if (!err)
+		err = add_unless_ending(pdev, ndev);
+	remove_fillers(&fillers);
+	return err;
+}
+
+/* Returns with a reference to the netdev, NULL when the function has no device. */
+static struct net_device *netdev_of(const struct pci_dev *pdev)
+{
+	struct net_device *ndev = NULL;
+	struct hcasim_dev *sim;
+
+	mutex_lock(&list_lock);
+	sim = find_by_pci(pdev);
+	if (sim) {
+		ndev = sim->ndev;
+		dev_hold(ndev);
+	}
+	mutex_unlock(&list_lock);
+	return ndev;
+}
+
+static int reregister_by_name(const char *bdf, const char *unused)
+{
+	struct pci_dev *pdev = pci_by_name(bdf);
+	struct net_device *ndev = pdev ? netdev_of(pdev) : NULL;
+	int err = ndev ? reregister_sim(pdev, ndev) : -ENODEV;
+
+	dev_put(ndev);
+	pci_dev_put(pdev);
+	return err;
+}
+
 /* ---- control files ---- */
 
 struct command {
@@ -215,6 +330,7 @@ struct command {
 static const struct command commands[] = {
 	{ "add", 2, add_by_name },
 	{ "remove", 1, remove_by_name },
+	{ "reregister", 1, reregister_by_name },
 };
 
 static int copy_request(char *request, const char __user *buf, size_t len)
@@ -309,16 +425,24 @@ static int __init hcasim_init(void)
 {
 	int err;
 
+	filler_parent = root_device_register("hcasim");
+	if (IS_ERR(filler_parent))
+		return PTR_ERR(filler_parent);
 	root = debugfs_create_dir("hcasim", NULL);
-	if (IS_ERR(root))
-		return PTR_ERR(root);
+	err = PTR_ERR_OR_ZERO(root);
+	if (err)
+		goto no_root;
 	err = register_netdevice_notifier(&netdev_notifier);
-	if (err) {
-		debugfs_remove(root);
-		return err;
-	}
+	if (err)
+		goto no_notifier;
 	create_commands();
 	return 0;
+
+no_notifier:
+	debugfs_remove(root);
+no_root:
+	root_device_unregister(filler_parent);
+	return err;
 }
 
 /*
@@ -331,6 +455,7 @@ static void __exit hcasim_exit(void)
 	unregister_netdevice_notifier(&netdev_notifier);
 	ib_unregister_driver(RDMA_DRIVER_UNKNOWN);
 	debugfs_remove(root);
+	root_device_unregister(filler_parent);
 }
 
 module_init(hcasim_init);

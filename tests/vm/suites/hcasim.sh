@@ -258,6 +258,43 @@ vfs_end() {
 	echo "$vf" >"$control/remove"
 }
 
+# VF: what stays over a re-registration, and what does not.
+identity() { cat "/sys/bus/pci/devices/$1/infiniband/"*/node_guid; }
+numbers() {
+	cat "/sys/bus/pci/devices/$1/infiniband_verbs/"*/dev "/sys/bus/pci/devices/$1/infiniband_mad/umad"*/dev
+	rdma -j dev show "$(vf_rdma "$1")" | grep -o '"ifindex":[0-9]*'
+}
+
+reregisters() {
+	local vf name guid before
+	vf=$(first_vf)
+	vf_address "$vf"
+	name=$(vf_hcasim "$vf")
+	write_fails "$control/reregister" 'No such device' "$(vf_list | tail -n 1)"
+	for _ in 1 2; do
+		guid=$(identity "$vf")
+		before=$(numbers "$vf")
+		vf_reregister "$vf"
+		expect_match "^$guid$" "$(identity "$vf")"
+		expect_fail "a number of before: $before" grep -xF "$before" <(numbers "$vf")
+		expect_match '^1$' "$(rdma link | grep -c '^link hcasim')"
+		rdma_wait_gid '' "$name" "$(vf_ip "$vf")"
+		marks 104 uverbs modify "$(vf_node "$vf" uverbs)"
+	done
+}
+
+# The netdev stays where it is, the device comes back in the initial netns.
+reregisters_in_pod() {
+	local vf
+	rdma_mode exclusive
+	pod_create a --vf next --rdma hcasim
+	vf=$(pod_vf a)
+	expect "no device in the initial netns" test -z "$(ls /sys/class/infiniband)"
+	vf_reregister "$vf"
+	expect_match '^hcasim[0-9]+$' "$(ls /sys/class/infiniband)"
+	exits "$refused" pod_exec a uverbs open "$(vf_node "$vf" uverbs)"
+}
+
 # 6.1 makes issm nodes for RoCE ports always, 6.12 and 7.3 never.
 issm() {
 	local vf
@@ -383,7 +420,7 @@ each() {
 
 [ $# -gt 0 ] || set -- registers says_no every_vf gids_follow counters attributes client_on_hcasim client_on_rxe issm shared_mode \
 	pod_owns issm_in_pod descriptors_travel move_under_holder netns_ends netdev_ends vfs_end \
-	many_times add_races_unbind configfs_knows \
+	reregisters reregisters_in_pod many_times add_races_unbind configfs_knows \
 	unloads unloads_under_holder
 for case; do
 	eval "run_$case() { each $case; }"
