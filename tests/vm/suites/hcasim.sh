@@ -54,6 +54,19 @@ release_holder() {
 	wait "$holder"
 }
 
+held_lines() { [ "$(wc -l </run/held)" = "$1" ]; }
+
+# What the holder's next command comes to.
+ask_holder() {
+	local lines
+	lines=$(wc -l </run/held)
+	echo >&7
+	wait_until 5 held_lines "$((lines + 1))"
+	tail -n 1 /run/held
+}
+
+has_rdma() { [ -n "$(vf_rdma "$1")" ]; }
+
 has_netdev() { [ -n "$(vf_netdev "$1")" ]; }
 
 unbind_vf() { echo "$1" >/sys/bus/pci/drivers/igbvf/unbind; }
@@ -258,6 +271,49 @@ vfs_end() {
 	echo "$vf" >"$control/remove"
 }
 
+# VF ABI CMD…: a process that holds the VF's device open outlives the end of the device by CMD, but for its commands.
+outlived_by_holder() {
+	local vf=$1 abi=$2 dev
+	shift 2
+	vf_address "$vf"
+	rdma_wait_gid '' "$(vf_hcasim "$vf")" "$(vf_ip "$vf")"
+	dev=$(cat "/sys/bus/pci/devices/$vf/infiniband_verbs/"*/dev)
+	start_holder "$(vf_rdma "$vf")" --via "$abi" --ahs 2 --rtr
+	expect_match '^alive$' "$(ask_holder)"
+	"$@"
+	expect_match '^EIO$' "$(ask_holder)"
+	expect_match 'uverbs[0-9]+ \(deleted\)' "$(ls -l "/proc/$holder/fd")"
+	expect_fail "a uverbs node with the old number" grep -qx "$dev" "/sys/bus/pci/devices/$vf/infiniband_verbs/"*/dev
+	release_holder
+}
+
+unbind_under_holder() {
+	local vf abi
+	vf=$(first_vf)
+	for abi in ioctl write; do
+		outlived_by_holder "$vf" "$abi" unbind_vf "$vf"
+		expect "no RDMA device" test -z "$(vf_rdma "$vf")"
+		bind_vf "$vf"
+	done
+}
+
+vfs_end_under_holder() {
+	local pf=${LAB_PFS##* } vf count
+	count=$(cat "/sys/bus/pci/devices/$pf/sriov_numvfs")
+	vf=$(basename "$(readlink "/sys/bus/pci/devices/$pf/virtfn0")")
+	outlived_by_holder "$vf" ioctl set_vfs "$pf" 0
+	expect "no VF" test ! -e "/sys/bus/pci/devices/$vf"
+	set_vfs "$pf" "$count"
+	wait_until 10 has_netdev "$vf"
+}
+
+reregister_under_holder() {
+	local vf
+	vf=$(first_vf)
+	outlived_by_holder "$vf" ioctl vf_reregister "$vf"
+	uverbs context "$(vf_rdma "$vf")"
+}
+
 # VF: what stays over a re-registration, and what does not.
 identity() { cat "/sys/bus/pci/devices/$1/infiniband/"*/node_guid; }
 numbers() {
@@ -323,6 +379,35 @@ issm_in_pod() {
 	node=$(vf_node "$(pod_vf a)" issm)
 	exits "$refused" uverbs open "$node"
 	pod_exec a uverbs open "$node"
+}
+
+# 6.1 and 6.12 know a name once for all network namespaces, 7.3 once in each.
+one_name() {
+	local vf_a vf_b name other guid_a guid_b
+	rdma_mode exclusive
+	vf_a=$(first_vf) vf_b=$(vf_list | tail -n 1)
+	name=$(vf_hcasim "$vf_a") other=$(vf_hcasim "$vf_b")
+	guid_a=$(identity "$vf_a") guid_b=$(identity "$vf_b")
+	pod_create a
+	pod_create b
+	rdma dev set "$name" netns a
+	rdma dev set "$other" netns b
+	if ! kernel_at_least 7.0; then
+		expect_match 'File exists' "$(pod_exec b rdma dev set "$other" name "$name" 2>&1 || true)"
+		return
+	fi
+	pod_exec b rdma dev set "$other" name "$name"
+	expect_match "^$guid_a$" "$(pod_exec a cat "/sys/class/infiniband/$name/node_guid")"
+	expect_match "^$guid_b$" "$(pod_exec b cat "/sys/class/infiniband/$name/node_guid")"
+	pod_exec a uverbs context "$(vf_node "$vf_a" uverbs)"
+	pod_exec b uverbs context "$(vf_node "$vf_b" uverbs)"
+	exits "$refused" pod_exec b uverbs open "$(vf_node "$vf_a" uverbs)"
+	ip netns delete a
+	wait_until 10 test -e "/sys/class/infiniband/$name"
+	# The second to come back finds its name taken; the kernel makes one of its index.
+	ip netns delete b
+	wait_until 10 has_rdma "$vf_b"
+	expect_match '^ibdev[0-9]+$' "$(vf_rdma "$vf_b")"
 }
 
 lines_of_holder() { expect_match "^$1$" "$(grep -c "pid $holder " "$control/$2")"; }
@@ -419,8 +504,8 @@ each() {
 }
 
 [ $# -gt 0 ] || set -- registers says_no every_vf gids_follow counters attributes client_on_hcasim client_on_rxe issm shared_mode \
-	pod_owns issm_in_pod descriptors_travel move_under_holder netns_ends netdev_ends vfs_end \
-	reregisters reregisters_in_pod many_times add_races_unbind configfs_knows \
+	pod_owns issm_in_pod descriptors_travel one_name move_under_holder netns_ends netdev_ends vfs_end unbind_under_holder \
+	vfs_end_under_holder reregisters reregisters_in_pod reregister_under_holder many_times add_races_unbind configfs_knows \
 	unloads unloads_under_holder
 for case; do
 	eval "run_$case() { each $case; }"
