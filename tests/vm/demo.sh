@@ -366,7 +366,7 @@ scene_pod_dies() {
 	run node wardenctl devices
 	must 'and shown as one' said 'demo/pod-c +orphan'
 	must 'with what is not clean' said 'not clean: .*trusted'
-	node_c=/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")
+	node_c=$(vf_node "$vf" uverbs)
 	run node uverbs open "$node_c"
 	must 'the host is refused' refused
 	vf_set "$vf" trust off

@@ -21,24 +21,22 @@ t_netdev_move() {
 	netdev_up owner net1 "$(pod_vf owner)"
 }
 
-# The driver goes and comes back: another ib_device, perhaps another dev_t, the same function. Nobody can use what is
-# gone, and what comes back is the owner's again, without anybody asking for it.
+# The function is reset: another ib_device with another dev_t. Nobody can use what is gone, and what comes back is the
+# owner's again, without anybody asking for it.
 t_reregistered() {
-	local vf
+	local vf before after
 	vf=$(pod_vf owner)
+	before=$(stat -c %t:%T "$(vf_node "$vf" uverbs)")
 	forget_events
-	echo "$vf" >/sys/kernel/debug/hcasim/remove
+	vf_reregister "$vf"
 	event kind=change rule=device.remove "pci=$vf" "owner=test/owner"
 	event kind=change rule=claim.release "pci=$vf" "owner=test/owner" "message=released: the device is gone"
-	expect_match '"claims":1,' "$(ctl status --json)"
-	ip -n owner link set net1 netns 1 name back0
-	echo "$vf back0" >/sys/kernel/debug/hcasim/add
 	event kind=change rule=claim.set "pci=$vf" "owner=test/owner" "message=claimed: the device came back"
-	ip link set back0 netns owner name net1
-	netdev_up owner net1 "$vf"
+	after=$(stat -c %t:%T "$(vf_node "$vf" uverbs)")
+	expect 'another dev_t' test "$before" != "$after"
 	expect_match '"state":"claimed"' "$(line)"
-	refused uverbs open "$(uverbs_of "$vf")"
-	expect 'the owner works' pod_exec owner uverbs context "$(uverbs_of "$vf")"
+	refused uverbs open "$(vf_node "$vf" uverbs)"
+	expect 'the owner works' pod_exec owner uverbs context "$(vf_node "$vf" uverbs)"
 }
 
 # The VF's driver is unbound under the owner and bound again: netdev and RDMA device end, and come back with the host.
@@ -53,11 +51,10 @@ t_unbound() {
 	wait_until 5 test -d "/sys/bus/pci/devices/$vf/net"
 	vf_hcasim "$vf"
 	event kind=change rule=claim.set "pci=$vf" "owner=test/owner" "message=claimed: the device came back"
-	refused uverbs open "$(uverbs_of "$vf")"
+	refused uverbs open "$(vf_node "$vf" uverbs)"
 	ip link set "$(vf_netdev "$vf")" netns owner name net1
 	netdev_up owner net1 "$vf"
 }
-uverbs_of() { printf '/dev/infiniband/%s\n' "$(ls "/sys/bus/pci/devices/$1/infiniband_verbs")"; }
 
 # A new netns of the old one's name, with a cgroup of the old one's path, is not the owner.
 t_recycled_names() {

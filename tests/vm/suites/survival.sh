@@ -140,7 +140,7 @@ t_full_map() {
 	bpftool batch file "$lab_state/batch" >/dev/null 2>&1 || true # ends when the map is full
 	new=$(vf_list | tail -n 1)
 	vf_hcasim "$new"
-	refused uverbs open "/dev/infiniband/$(ls "/sys/bus/pci/devices/$new/infiniband_verbs")"
+	refused uverbs open "$(vf_node "$new" uverbs)"
 	expect_match '"lost.cdevs":[1-9]' "$(ctl status --json)"
 	expect_match '"unreadable.nodes":[1-9]' "$(ctl status --json)"
 	expect 'the owner works' owner_works
