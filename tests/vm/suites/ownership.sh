@@ -39,7 +39,8 @@ t_reregistered() {
 	expect 'the owner works' pod_exec owner uverbs context "$(vf_node "$vf" uverbs)"
 }
 
-# The VF's driver is unbound under the owner and bound again: netdev and RDMA device end, and come back with the host.
+# The VF's driver is unbound under the owner and bound again: netdev and RDMA device end, and come back with the host. The VF
+# takes another MAC, and the RDMA device with it another GUID: that is not what the owner had, and it is not his.
 t_unbound() {
 	local vf
 	vf=$(pod_vf owner)
@@ -50,10 +51,13 @@ t_unbound() {
 	echo "$vf" >"/sys/bus/pci/drivers/igbvf/bind"
 	wait_until 5 test -d "/sys/bus/pci/devices/$vf/net"
 	vf_hcasim "$vf"
-	event kind=change rule=claim.set "pci=$vf" "owner=test/owner" "message=claimed: the device came back"
-	refused uverbs open "$(vf_node "$vf" uverbs)"
+	event kind=change rule=device.add "pci=$vf" owner=
+	no_event rule=claim.set "pci=$vf"
+	refused pod_exec owner uverbs open "$(vf_node "$vf" uverbs)"
+	expect 'the host, as with any unclaimed device' uverbs open "$(vf_node "$vf" uverbs)"
 	ip link set "$(vf_netdev "$vf")" netns owner name net1
 	netdev_up owner net1 "$vf"
+	claim owner
 }
 
 # A new netns of the old one's name, with a cgroup of the old one's path, is not the owner.
