@@ -26,7 +26,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define ACTOR_SECONDS 20 /* then it hangs, and that is told as SIGALRM */
-#define EARLY_MAX 8
+#define EARLY_MAX 16
 
 /* ---- places and roles ---- */
 

@@ -145,6 +145,38 @@ static int act_uring_write(struct scene *s)
 	return err ? err : uring_write(s, (struct io_uring_sqe){ .fd = s->c.fd });
 }
 
+/*
+ * A worker thread of the ring, made while the process was the owner: it moves to another cgroup with its process, but
+ * keeps its netns, as any thread does that does not setns itself. So the claim's cgroup is what stops it.
+ */
+static int before_worker(struct scene *s)
+{
+	struct io_uring_sqe request = { .opcode = IORING_OP_NOP, .flags = IOSQE_ASYNC };
+	int err = before_context_by_write(s);
+
+	if (!err)
+		err = uring_open(&s->ring);
+	return err ? err : uring_do(&s->ring, &request);
+}
+
+static int act_worker_open(struct scene *s)
+{
+	struct io_uring_sqe request = { .opcode = IORING_OP_OPENAT,
+					.flags = IOSQE_ASYNC,
+					.fd = AT_FDCWD,
+					.addr = (uintptr_t)s->node,
+					.open_flags = O_RDWR | O_CLOEXEC };
+	int fd = uring_do(&s->ring, &request);
+
+	s->c.step = "io_uring open";
+	return fd < 0 ? fd : 0;
+}
+
+static int act_worker_write(struct scene *s)
+{
+	return uring_write(s, (struct io_uring_sqe){ .fd = s->c.fd, .flags = IOSQE_ASYNC });
+}
+
 /* The file is in the ring's table alone, no descriptor is left. */
 static int before_registered(struct scene *s)
 {
@@ -426,6 +458,10 @@ const struct vector descriptor_vectors[] = {
 	     before_context_by_write, act_uring_write),
 	KEPT("kept.io_uring-registered", "the same, the file in the ring's table alone", WRITE, R(IN_NETNS) | R(HOST),
 	     before_registered, act_registered_write),
+	KEPT("kept.worker-open", "an open by a thread of the kernel that was the owner's", REOPEN,
+	     R(HOST) | R(PRIVILEGED) | R(IN_NETNS), before_worker, act_worker_open),
+	KEPT("kept.worker-write", "a write by such a thread", WRITE, R(HOST) | R(PRIVILEGED) | R(IN_NETNS),
+	     before_worker, act_worker_write),
 	GIVEN("given.scm-rights", "a descriptor over a unix socket", PASS, STRANGERS, owner_passes, act_receive),
 	GIVEN("given.scm-rights-mmap", "the same, to be mapped", PASS, R(HOST) | R(POD), owner_passes,
 	      act_receive_and_map),

@@ -7,6 +7,8 @@
 #   missed   carried out, and nobody knows             silent   ended by nobody knows whom: no event, not the kernel
 #   allowed  as it should be                           wrong    the owner, or a control, was refused
 
+# A miss is announced where the table of capabilities says "unavailable" (missed, seen) or "fallback" (seen).
+
 def of_same_run($r): select(.vector == $r.vector and .role == $r.role and .kind == $r.kind);
 
 def same_device($r): $r.device == "" or .device == $r.device;
@@ -40,5 +42,6 @@ def feature_state($r): (first($capabilities[] | select(.feature == $r.feature) |
 | (if control_of_kernel($r; $b) then "kernel" else verdict($r; $b) end) as $verdict
 | feature_state($r) as $state
 | (($verdict | IN("refused", "killed", "kernel", "allowed", "skipped"))
-	or (($verdict | IN("missed", "seen")) and $state == "unavailable")) as $good
-| $r + { $mode, $mechanism, bare: bare_word($b), $verdict, announced: ($state == "unavailable"), good: $good }
+	or ($verdict == "missed" and $state == "unavailable")
+	or ($verdict == "seen" and ($state | IN("unavailable", "fallback")))) as $good
+| $r + { $mode, $mechanism, bare: bare_word($b), $verdict, $state, $good }

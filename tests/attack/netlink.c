@@ -2,8 +2,9 @@
 /*
  * RDMA netlink: what changes devices is not for pods, their own devices included.
  *
- * Only the renaming is carried out for good, and undone: for the rest a request is chosen that the kernel refuses in
- * its own code (a type of link that does not exist, say), behind the guard. That answer counts as having come through.
+ * The requests change nothing when they come through, since some mechanisms of the guard kill after the fact: they set
+ * what is set already, or are refused in the kernel's own code (a type of link that does not exist, say), behind the
+ * guard. That answer counts as having come through.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -103,38 +104,32 @@ static void begin_set(struct scene *s, struct request *r)
 	put_u32(r, RDMA_NLDEV_ATTR_DEV_INDEX, s->index);
 }
 
-static int rename_device(struct scene *s, const char *name, unsigned harmless)
+/* To the name that it has. */
+static int rename_behind(struct scene *s, unsigned harmless)
 {
 	struct request r = { 0 };
 
 	for (unsigned i = 0; i < harmless; i++)
 		begin(&r, RDMA_NLDEV_CMD_SYS_GET, 0);
 	begin_set(s, &r);
-	put_string(&r, RDMA_NLDEV_ATTR_DEV_NAME, name);
-	return send_request(s, &r);
-}
-
-static int rename_and_back(struct scene *s, unsigned harmless)
-{
-	int err = rename_device(s, "attacked", harmless);
-
-	return err ? err : rename_device(s, s->device, 0);
+	put_string(&r, RDMA_NLDEV_ATTR_DEV_NAME, s->device);
+	return came_through(send_request(s, &r));
 }
 
 static int netlink_rename(struct scene *s)
 {
-	return rename_and_back(s, 0);
+	return rename_behind(s, 0);
 }
 
 /* Behind a harmless message in the same send, and behind more than the guard reads. */
 static int netlink_second(struct scene *s)
 {
-	return rename_and_back(s, 1);
+	return rename_behind(s, 1);
 }
 
 static int netlink_ninth(struct scene *s)
 {
-	return rename_and_back(s, 8);
+	return rename_behind(s, 8);
 }
 
 static int netlink_move(struct scene *s)
