@@ -132,6 +132,8 @@ static int send_header(const struct client *c, struct ib_uverbs_ioctl_hdr *hdr, 
 		if (err)
 			return err;
 	}
+	if (c->opt.send)
+		return c->opt.send(c->fd, hdr, hdr->length);
 	return ioctl(c->fd, RDMA_VERBS_IOCTL, untouched ? map.addr : hdr) ? -errno : 0;
 }
 

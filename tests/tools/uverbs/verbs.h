@@ -35,6 +35,8 @@ struct options {
 	uint32_t ahs;
 	bool rtr;
 	const char *netns;
+	/* How a verbs ioctl gets to the kernel, where it is not ioctl(2): 0 or -errno. */
+	int (*send)(int fd, const void *header, size_t len);
 };
 
 struct client {
