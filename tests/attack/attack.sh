@@ -22,10 +22,10 @@ mkfifo "$gate"
 
 # ---- the scene: a pod with two devices, one with one, one without, and a device of nobody's ----
 
-uverbs_of_vf() { printf '/dev/infiniband/%s\n' "$(ls "/sys/bus/pci/devices/$1/infiniband_verbs")"; }
-
 scene_begin() {
 	rdma_mode "$mode" || return 1
+	insmod "$LAB_MODULES/hcasim.ko" 2>/dev/null || true
+	echo Y >/sys/kernel/debug/hcasim/issm # RoCE devices of today's kernels have none
 	pod_create owner --vf next --rdma hcasim
 	pod_create other --vf next --rdma hcasim
 	pod_create idle
@@ -40,6 +40,7 @@ scene_end() {
 	local vf
 	for vf in "$free" "$second"; do echo "$vf" >/sys/kernel/debug/hcasim/remove; done
 	delete_pods_except ''
+	echo N >/sys/kernel/debug/hcasim/issm
 }
 
 start_and_claim() {
@@ -52,19 +53,18 @@ start_and_claim() {
 
 place() { printf '%s:/run/netns/%s\n' "$(pod_cgroup "$1")" "$1"; }
 
-# A node of the owner's device by the name of its class, or nothing.
+# An option with the node of the owner's device of that kind, or nothing.
 other_node() {
 	local node
-	node=$(find "/sys/bus/pci/devices/$(pod_vf owner)/$1" -mindepth 1 -maxdepth 1 -name "$2*" -printf '%f\n' 2>/dev/null)
-	[ -z "$node" ] || printf -- '--%s /dev/infiniband/%s\n' "$2" "$node"
+	if node=$(vf_node "$(pod_vf owner)" "$1"); then printf -- '--%s %s\n' "$1" "$node"; fi
 }
 
 device_index() { in_netns "$([ "$mode" = shared ] || echo owner)" rdma dev show "$(pod_rdma owner)" | cut -d : -f 1; }
 
 attack_all() {
 	# shellcheck disable=SC2046 # options, or none
-	timeout 120 attack --node "$(pod_uverbs owner)" --second "$(uverbs_of_vf "$second")" --free "$(uverbs_of_vf "$free")" --cm /dev/infiniband/rdma_cm \
-		$(other_node infiniband_mad umad) $(other_node infiniband_mad issm) \
+	timeout 120 attack --node "$(pod_uverbs owner)" --second "$(vf_node "$second" uverbs)" --free "$(vf_node "$free" uverbs)" --cm /dev/infiniband/rdma_cm \
+		$(other_node umad) $(other_node issm) \
 		--device "$(pod_rdma owner)" --index "$(device_index)" $([ "$mode" = shared ] || echo --exclusive) \
 		--owner "$(place owner)" --other "$(place other)" --idle "$(place idle)" \
 		${only:+--only "$only"} --gate "$gate"
