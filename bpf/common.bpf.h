@@ -24,9 +24,12 @@ static __always_inline const struct warden_settings *settings_get(void)
 	return bpf_map_lookup_elem(&settings, &zero);
 }
 
+/* Read directly, not by helpers: each touch of a device asks. */
 static __always_inline __u64 caller_netns_cookie(void)
 {
-	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task_btf(), nsproxy, net_ns, net_cookie);
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+
+	return task->nsproxy->net_ns->net_cookie;
 }
 
 /* An event with the actor filled in, to be completed and submitted; NULL (counted) when the ring is full. */
