@@ -17,7 +17,7 @@ CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing
 CFLAGS += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer, \
 	  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE)
 LDFLAGS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined,-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
-CPPFLAGS := -Iuser -Itools -Ibpf -Itests -I$(BUILD)/skel
+CPPFLAGS := -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
 
 
@@ -36,7 +36,7 @@ PROGRAMS := $(BUILD)/wardend $(BUILD)/wardenctl
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 BPF_TESTS := $(patsubst tests/bpf/%.bpf.c,%,$(wildcard tests/bpf/*_test.bpf.c))
 BPF_TEST_PROGRAMS := $(BPF_TESTS:%=$(BUILD)/tests/bpf/%)
-TEST_TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+TEST_TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(wildcard tests/tools/*.c)) $(BUILD)/attack
 
 all: $(PROGRAMS) ## build the programs
 .PHONY: all
@@ -111,7 +111,12 @@ $(BUILD)/tests/bpf/%_test: $(BUILD)/obj/tests/bpf/%_test.o $(TEST_COMMON) $(LIB)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
 # A tool that grew beyond one file has a folder of its name.
-$(BUILD)/uverbs: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/tools/uverbs/*.c))
+VERBS_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/tools/uverbs/*.c))
+$(BUILD)/uverbs: $(VERBS_OBJ)
+
+$(BUILD)/attack: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/attack/*.c)) $(VERBS_OBJ)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 
 $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o
 	$(call say,LINK)

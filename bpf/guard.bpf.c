@@ -180,13 +180,13 @@ int BPF_PROG(open_lsm, struct file *file, int ret)
 SEC("fmod_ret/security_file_open")
 int BPF_PROG(open_fmod_ret, struct file *file, int ret)
 {
-	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_OPEN, HOOK_REFUSES_AND_KILLS);
+	return UNPREEMPTED(ret ? ret : guard_touch(file, RULE_EXCLUSIVE_OPEN, HOOK_REFUSES_AND_KILLS));
 }
 
 SEC("fentry/security_file_open")
 int BPF_PROG(open_kill, struct file *file)
 {
-	guard_touch(file, RULE_EXCLUSIVE_OPEN, HOOK_KILLS);
+	UNPREEMPTED(guard_touch(file, RULE_EXCLUSIVE_OPEN, HOOK_KILLS));
 	return 0;
 }
 
@@ -199,13 +199,13 @@ int BPF_PROG(receive_lsm, struct file *file, int ret)
 SEC("fmod_ret/security_file_receive")
 int BPF_PROG(receive_fmod_ret, struct file *file, int ret)
 {
-	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_FD_PASS, HOOK_REFUSES_AND_KILLS);
+	return UNPREEMPTED(ret ? ret : guard_touch(file, RULE_EXCLUSIVE_FD_PASS, HOOK_REFUSES_AND_KILLS));
 }
 
 SEC("fentry/security_file_receive")
 int BPF_PROG(receive_kill, struct file *file)
 {
-	guard_touch(file, RULE_EXCLUSIVE_FD_PASS, HOOK_KILLS);
+	UNPREEMPTED(guard_touch(file, RULE_EXCLUSIVE_FD_PASS, HOOK_KILLS));
 	return 0;
 }
 
@@ -218,13 +218,13 @@ int BPF_PROG(mmap_lsm, struct file *file, unsigned long reqprot, unsigned long p
 SEC("fmod_ret/security_mmap_file")
 int BPF_PROG(mmap_fmod_ret, struct file *file, unsigned long prot, unsigned long flags, int ret)
 {
-	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_MMAP, HOOK_REFUSES_AND_KILLS);
+	return UNPREEMPTED(ret ? ret : guard_touch(file, RULE_EXCLUSIVE_MMAP, HOOK_REFUSES_AND_KILLS));
 }
 
 SEC("fentry/security_mmap_file")
 int BPF_PROG(mmap_kill, struct file *file, unsigned long prot, unsigned long flags)
 {
-	guard_touch(file, RULE_EXCLUSIVE_MMAP, HOOK_KILLS);
+	UNPREEMPTED(guard_touch(file, RULE_EXCLUSIVE_MMAP, HOOK_KILLS));
 	return 0;
 }
 
@@ -237,13 +237,13 @@ int BPF_PROG(ioctl_lsm, struct file *file, unsigned int cmd, unsigned long arg, 
 SEC("fmod_ret/security_file_ioctl")
 int BPF_PROG(ioctl_fmod_ret, struct file *file, unsigned int cmd, unsigned long arg, int ret)
 {
-	return ret ? ret : guard_ioctl(file, cmd, arg, false);
+	return UNPREEMPTED(ret ? ret : guard_ioctl(file, cmd, arg, false));
 }
 
 SEC("fentry/security_file_ioctl")
 int BPF_PROG(ioctl_kill, struct file *file, unsigned int cmd, unsigned long arg)
 {
-	guard_touch(file, RULE_EXCLUSIVE_INHERITED_FD, HOOK_KILLS);
+	UNPREEMPTED(guard_touch(file, RULE_EXCLUSIVE_INHERITED_FD, HOOK_KILLS));
 	return 0;
 }
 
@@ -256,13 +256,13 @@ int BPF_PROG(compat_lsm, struct file *file, unsigned int cmd, unsigned long arg,
 SEC("fmod_ret/security_file_ioctl_compat")
 int BPF_PROG(compat_fmod_ret, struct file *file, unsigned int cmd, unsigned long arg, int ret)
 {
-	return ret ? ret : guard_ioctl(file, cmd, arg, false);
+	return UNPREEMPTED(ret ? ret : guard_ioctl(file, cmd, arg, false));
 }
 
 SEC("fentry/security_file_ioctl_compat")
 int BPF_PROG(compat_kill, struct file *file, unsigned int cmd, unsigned long arg)
 {
-	guard_touch(file, RULE_EXCLUSIVE_INHERITED_FD, HOOK_KILLS);
+	UNPREEMPTED(guard_touch(file, RULE_EXCLUSIVE_INHERITED_FD, HOOK_KILLS));
 	return 0;
 }
 
@@ -275,12 +275,12 @@ int BPF_PROG(netlink_lsm, struct sock *sk, struct sk_buff *skb, int ret)
 SEC("fmod_ret/security_netlink_send")
 int BPF_PROG(netlink_fmod_ret, struct sock *sk, struct sk_buff *skb, int ret)
 {
-	return ret ? ret : guard_netlink(sk, skb, HOOK_REFUSES_AND_KILLS);
+	return UNPREEMPTED(ret ? ret : guard_netlink(sk, skb, HOOK_REFUSES_AND_KILLS));
 }
 
 SEC("fentry/security_netlink_send")
 int BPF_PROG(netlink_kill, struct sock *sk, struct sk_buff *skb)
 {
-	guard_netlink(sk, skb, HOOK_KILLS);
+	UNPREEMPTED(guard_netlink(sk, skb, HOOK_KILLS));
 	return 0;
 }

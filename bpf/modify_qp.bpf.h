@@ -37,26 +37,25 @@ enum parsed { NOT_MODIFY_QP, MODIFY_QP_READ, UNREADABLE };
 static __always_inline enum parsed parse_modify_qp(__u64 arg, struct ib_uverbs_modify_qp *cmd, bool sleepable)
 {
 	__u64 attrs = arg + sizeof(struct ib_uverbs_ioctl_hdr), buffer = 0, number = 0;
+	struct ib_uverbs_attr attr[MAX_ATTRS];
 	struct ib_uverbs_ioctl_hdr hdr;
-	struct ib_uverbs_attr attr;
 	__u32 buffer_len = 0;
 
 	if (read_user(&hdr, sizeof(hdr), arg, sleepable))
 		return UNREADABLE;
 	if (hdr.object_id != UVERBS_OBJECT_DEVICE || hdr.method_id != UVERBS_METHOD_INVOKE_WRITE)
 		return NOT_MODIFY_QP;
-	if (hdr.num_attrs > MAX_ATTRS)
+	/* All attributes at once: each reading of user memory costs as much as the rest of the verdict. */
+	if (hdr.num_attrs > MAX_ATTRS || read_user(attr, hdr.num_attrs * sizeof(*attr), attrs, sleepable))
 		return UNREADABLE;
 	for (__u32 i = 0; i < MAX_ATTRS; i++) {
 		if (i >= hdr.num_attrs)
 			break;
-		if (read_user(&attr, sizeof(attr), attrs + i * sizeof(attr), sleepable))
-			return UNREADABLE;
-		if (attr.attr_id == UVERBS_ATTR_CORE_IN) {
-			buffer = attr.data;
-			buffer_len = attr.len;
-		} else if (attr.attr_id == UVERBS_ATTR_WRITE_CMD) {
-			number = attr.data;
+		if (attr[i].attr_id == UVERBS_ATTR_CORE_IN) {
+			buffer = attr[i].data;
+			buffer_len = attr[i].len;
+		} else if (attr[i].attr_id == UVERBS_ATTR_WRITE_CMD) {
+			number = attr[i].data;
 		}
 	}
 	if (number != IB_USER_VERBS_CMD_MODIFY_QP &&

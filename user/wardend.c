@@ -51,7 +51,7 @@ struct daemon {
 	struct loop *loop;
 	struct ring_buffer *ring;
 	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source,
-		sweep_source, orphan_source;
+		sweep_source, orphan_source, fallback_source;
 	int tries_left;
 	bool sweeping; /* the timer of sweep_source runs */
 };
@@ -157,6 +157,37 @@ static void orphans_ready(struct source *source, uint32_t events)
 	(void)events;
 	if (read(source->fd, &ticks, sizeof(ticks)) >= 0 && track_orphans(d->track, orphan_ended, d))
 		look_for_orphans(d, ORPHAN_SECONDS, 0);
+}
+
+/* Where nothing can refuse what comes after an open: the second line of the defence, and the first looked after. */
+static void fallback_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, fallback_source);
+	struct err err;
+	uint64_t ticks;
+	int r;
+
+	(void)events;
+	if (read(source->fd, &ticks, sizeof(ticks)) < 0)
+		return;
+	track_limit(d->track);
+	r = loader_reattach(d->loader, &err);
+	if (r < 0)
+		events_fault(d->events, "the device cgroup's program was detached: %s", err.text);
+	else if (r > 0)
+		events_fault(d->events, "the device cgroup's program was detached by somebody and is attached again");
+}
+
+/* A timer of its own, once a second, on the nodes that need it. */
+static int fallback_timer(const struct daemon *d)
+{
+	bool on = loader_mechanism(d->loader) >= GUARD_DEVICE_CGROUP && d->config.mode == MODE_ENFORCE;
+	const struct itimerspec every = { .it_interval.tv_sec = on, .it_value.tv_sec = on };
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd >= 0)
+		timerfd_settime(fd, 0, &every, NULL);
+	return fd;
 }
 
 /* Tells what the programs have merged and nobody would tell, then looks again while there is anything. */
@@ -390,6 +421,8 @@ static int open_sources(struct daemon *d, struct err *err)
 		r = add_source(d, &d->orphan_source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 			       orphans_ready, "timer", err);
 	if (!r)
+		r = add_source(d, &d->fallback_source, fallback_timer(d), fallback_ready, "timer", err);
+	if (!r)
 		r = add_source(d, &d->cgroups_source, cgroups_watch(&d->config), cgroups_ready, "cgroup watch", err);
 	if (r)
 		return r;
@@ -441,6 +474,7 @@ static void close_parts(struct daemon *d)
 	util_close(&d->cgroups_source.fd);
 	util_close(&d->sweep_source.fd);
 	util_close(&d->orphan_source.fd);
+	util_close(&d->fallback_source.fd);
 	events_close(d->events);
 	track_close(d->track);
 	loader_close(d->loader);
@@ -472,7 +506,9 @@ static int serve(struct daemon *d, struct err *err)
 		r = server_open(&d->server, d->loop, &options, err);
 	if (r)
 		return r;
-	loader_keep(d->loader);
+	if (loader_keep(d->loader))
+		events_fault(d->events, "took over from a wardend whose maps have another layout: its counters begin "
+					"anew, and events that it had not read are lost");
 	drain(d); /* what happened while no wardend ran */
 	look_for_orphans(d, 0, 100);
 	notify_ready();
@@ -592,6 +628,7 @@ int main(int argc, char **argv)
 		.cgroups_source.fd = -1,
 		.sweep_source.fd = -1,
 		.orphan_source.fd = -1,
+		.fallback_source.fd = -1,
 	};
 	struct arguments args = {};
 	struct err err = {};

@@ -294,6 +294,29 @@ static void removal_takes_maps_too(void **state)
 	remove_pins(lock);
 }
 
+/* The maps of other layouts go, those of this one stay. */
+static void older_layouts(void **state)
+{
+	struct pins_test_bpf *skel;
+	int lock, other;
+
+	(void)state;
+	need_bpffs();
+	skel = load();
+	lock = open_pins();
+	assert_int_equal(bpf_map__pin(skel->maps.shared, temp_path("bpf/pins/maps-1/shared")), 0);
+	assert_int_equal(pins_prune_maps(folder, "maps-1"), 0);
+	assert_true(exists("maps-1/shared"));
+	assert_int_equal(pins_make_folders(folder, "maps-2", NULL), 0);
+	other = bpf_map__fd(skel->maps.shared);
+	assert_int_equal(bpf_obj_pin(other, temp_path("bpf/pins/maps-2/shared")), 0);
+	assert_int_equal(pins_prune_maps(folder, "maps-2"), 1);
+	assert_false(exists("maps-1"));
+	assert_true(exists("maps-2/shared"));
+	pins_test_bpf__destroy(skel);
+	remove_pins(lock);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
@@ -305,6 +328,7 @@ int main(void)
 		cmocka_unit_test(the_same_program_on_the_same_maps),
 		cmocka_unit_test(pruning),
 		cmocka_unit_test(removal_takes_maps_too),
+		cmocka_unit_test(older_layouts),
 	};
 
 	libbpf_set_print(NULL);

@@ -20,6 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "uverbs/pass.h"
 #include "uverbs/verbs.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -61,9 +62,7 @@ static int run_modify(struct client *c, char **args)
 	if (!err)
 		err = create_qp(c, &qp);
 	if (!err)
-		err = modify_to_init(c, &qp);
-	if (!err)
-		err = modify_to_rtr(c, &qp);
+		err = connect_qp(c, &qp);
 	if (!err)
 		err = query_qp(c, &qp, &state);
 	if (!err)
@@ -74,9 +73,7 @@ static int run_modify(struct client *c, char **args)
 
 static int run_ah(struct client *c, char **args)
 {
-	struct ib_uverbs_create_ah request = { 0 };
-	struct ib_uverbs_create_ah_resp answer;
-	struct command cmd = COMMAND(IB_USER_VERBS_CMD_CREATE_AH, request, answer);
+	uint32_t handle;
 	int err;
 
 	err = open_context(c, args[0]);
@@ -84,46 +81,60 @@ static int run_ah(struct client *c, char **args)
 		err = alloc_pd(c);
 	if (!err)
 		err = fill_addresses(c);
-	if (err)
-		return err;
-	request.pd_handle = c->pd;
-	request.attr.is_global = 1;
-	request.attr.port_num = PORT;
-	request.attr.sl = (uint8_t)c->opt.sl;
-	request.attr.grh.sgid_index = (uint8_t)c->opt.sgid_index;
-	request.attr.grh.hop_limit = HOP_LIMIT;
-	request.attr.grh.traffic_class = (uint8_t)c->opt.tclass;
-	memcpy(request.attr.grh.dgid, c->opt.dgid, sizeof(request.attr.grh.dgid));
-	err = invoke(c, "create-ah", &cmd);
 	if (!err)
-		printf("ah %u tclass %u\n", answer.ah_handle, c->opt.tclass);
+		err = create_ah(c, &handle);
+	if (!err)
+		printf("ah %u tclass %u\n", handle, c->opt.tclass);
 	return err;
 }
 
-static void wait_for_eof(void)
+/* Each byte asks whether the context still works; the end of the input ends the process. */
+static void answer_until_eof(struct client *c)
 {
 	char byte;
+	int err;
 
-	while (read(STDIN_FILENO, &byte, 1) > 0)
-		;
+	while (read(STDIN_FILENO, &byte, 1) > 0) {
+		err = alloc_pd(c);
+		printf("%s\n", err ? strerrorname_np(-err) : "alive");
+		fflush(stdout);
+	}
+}
+
+static int create_objects(struct client *c)
+{
+	static uint8_t memory[4096];
+	const struct options *opt = &c->opt;
+	uint32_t handle;
+	struct qp qp;
+	int err = 0;
+
+	if (opt->rtr || opt->ahs)
+		err = fill_addresses(c);
+	for (uint32_t i = 0; !err && i < opt->qps; i++) {
+		err = create_qp(c, &qp);
+		if (!err && opt->rtr)
+			err = connect_qp(c, &qp);
+	}
+	for (uint32_t i = 0; !err && i < opt->mrs; i++)
+		err = reg_mr(c, memory, sizeof(memory));
+	for (uint32_t i = 0; !err && i < opt->ahs; i++)
+		err = create_ah(c, &handle);
+	return err;
 }
 
 static int run_hold(struct client *c, char **args)
 {
-	static uint8_t memory[4096];
-	struct qp qp;
 	int err;
 
 	err = open_queues(c, args[0]);
-	for (uint32_t i = 0; !err && i < c->opt.qps; i++)
-		err = create_qp(c, &qp);
-	for (uint32_t i = 0; !err && i < c->opt.mrs; i++)
-		err = reg_mr(c, memory, sizeof(memory));
+	if (!err)
+		err = create_objects(c);
 	if (err)
 		return err;
 	printf("ready\n");
 	fflush(stdout);
-	wait_for_eof();
+	answer_until_eof(c);
 	return 0;
 }
 
@@ -207,47 +218,6 @@ static int connect_to(const char *path)
 	return err;
 }
 
-static int send_fd(int sock, int fd)
-{
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .head = {
-			      .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
-	char byte = 0;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-	};
-
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
-}
-
-/* A descriptor that a security module withholds is missing from the message: no errno tells of it. */
-static int receive_fd(int sock)
-{
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-	};
-	struct cmsghdr *head;
-	int fd;
-
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) < 0)
-		return -errno;
-	head = CMSG_FIRSTHDR(&msg);
-	if (!head || head->cmsg_type != SCM_RIGHTS || head->cmsg_len < CMSG_LEN(sizeof(fd)))
-		return -ENOMSG;
-	memcpy(&fd, CMSG_DATA(head), sizeof(fd));
-	return fd;
-}
-
 static int run_pass(struct client *c, char **args)
 {
 	__cleanup(close_fd) int sock = -1;
@@ -314,7 +284,7 @@ static const struct subcommand {
 	{ "context", "DEV", 1, run_context },
 	{ "modify", "DEV [--tclass N] [--sl N] [--alt-tclass N] [--extended] [--dgid ADDR|auto]", 1, run_modify },
 	{ "ah", "DEV [--tclass N] [--sl N] [--dgid ADDR|auto]", 1, run_ah },
-	{ "hold", "DEV [--qps N] [--mrs N]", 1, run_hold },
+	{ "hold", "DEV [--qps N] [--mrs N] [--ahs N] [--rtr]", 1, run_hold },
 	{ "reuse", "DEV --netns FILE", 1, run_reuse },
 	{ "map", "DEV [--netns FILE]", 1, run_map },
 	{ "pass", "DEV SOCKET", 2, run_pass },
@@ -330,6 +300,8 @@ static void usage(FILE *to)
 		fprintf(to, "  uverbs %s %s\n", subcommands[i].name, subcommands[i].usage);
 	fprintf(to, "DEV: a path, uverbsN or the name of an RDMA device\n"
 		    "with any: --via ioctl|write\n"
+		    "hold ends with its input; a byte there makes it say \"alive\" or the error of a further command\n"
+		    "with hold --rtr or --ahs: the options of modify and ah\n"
 		    "with modify and ah: --sgid-index N (default: a RoCEv2 one)\n"
 		    "with modify: --pad-attrs N (unknown attributes first), --unmapped[=input|header] (the last "
 		    "command, or the\n"
@@ -390,6 +362,8 @@ static const struct option long_options[] = {
 	{ "unmapped", optional_argument, NULL, 'u' },
 	{ "qps", required_argument, NULL, 'q' },
 	{ "mrs", required_argument, NULL, 'm' },
+	{ "ahs", required_argument, NULL, 'A' },
+	{ "rtr", no_argument, NULL, 'r' },
 	{ "netns", required_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -434,6 +408,12 @@ static void set_option(struct options *opt, int key, const char *value)
 		break;
 	case 'm':
 		opt->mrs = number("--mrs", value, UINT16_MAX);
+		break;
+	case 'A':
+		opt->ahs = number("--ahs", value, UINT16_MAX);
+		break;
+	case 'r':
+		opt->rtr = true;
 		break;
 	case 'n':
 		opt->netns = value;

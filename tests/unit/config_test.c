@@ -113,6 +113,43 @@ static void values_of_choices(void **state)
 	assert_string_equal(config_reaction_name(REACTION_DENY), "deny");
 }
 
+static void reactions(void **state)
+{
+	struct config c = good(
+		"{\"mode\":\"enforce\",\"reactions\":{\"exclusive.open\":\"kill\",\"exclusive.umad\":\"observe\"}}");
+
+	(void)state;
+	assert_int_equal(config_reaction(&c, RULE_EXCLUSIVE_OPEN), REACTION_KILL);
+	assert_int_equal(config_reaction(&c, RULE_EXCLUSIVE_UMAD), REACTION_OBSERVE);
+	assert_int_equal(config_reaction(&c, RULE_EXCLUSIVE_MMAP), REACTION_DENY);
+	assert_int_equal(config_reaction(&c, RULE_WARDEN_TAMPER), REACTION_DENY);
+	assert_int_equal(config_reaction(&c, RULE_MARKING_DSCP), REACTION_OBSERVE);
+	/* Audit mode only tells, whatever is asked for. */
+	c = good("{\"reactions\":{\"exclusive.open\":\"kill\"}}");
+	assert_int_equal(config_reaction(&c, RULE_EXCLUSIVE_OPEN), REACTION_OBSERVE);
+	assert_int_equal(config_reaction(&c, RULE_EXCLUSIVE_MMAP), REACTION_OBSERVE);
+	bad("{\"reactions\":[]}", -EINVAL, "\"reactions\"");
+	bad("{\"reactions\":{\"exclusive.opens\":\"deny\"}}", -EINVAL, "\"reactions.exclusive.opens\" is no rule");
+	bad("{\"reactions\":{\"exclusive.open\":\"refuse\"}}", -EINVAL, "\"reactions.exclusive.open\" must be one of");
+	bad("{\"reactions\":{\"marking.dscp\":\"deny\"}}", -EINVAL, "see qos.on_violation");
+	bad("{\"reactions\":{\"exclusive.device-move\":\"deny\"}}", -EINVAL, "can only be told");
+}
+
+static void cgroups(void **state)
+{
+	struct config c = good("{\"host_cgroups\":[\"kubepods.slice/agent\"],\"pod_cgroups\":[\"kubepods\"]}");
+
+	(void)state;
+	assert_string_equal(c.host_cgroups[0], "kubepods.slice/agent");
+	assert_string_equal(c.host_cgroups[1], "");
+	assert_string_equal(c.pod_cgroups[0], "kubepods");
+	assert_string_equal(c.pod_cgroups[1], "");
+	bad("{\"host_cgroups\":\"kubepods\"}", -EINVAL, "\"host_cgroups\"");
+	bad("{\"host_cgroups\":[\"/kubepods\"]}", -EINVAL, "\"host_cgroups\"");
+	bad("{\"host_cgroups\":[\"a/../b\"]}", -EINVAL, "\"host_cgroups\"");
+	bad("{\"host_cgroups\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\"]}", -EINVAL, "at most 7");
+}
+
 static void custom_profile(void **state)
 {
 	struct config c = good("{\"qos\":{\"profile\":{\"dscp\":[0,24,63],\"priority\":0,\"cnp_dscp\":48,"
@@ -364,6 +401,8 @@ int main(void)
 		cmocka_unit_test(enforce_alone_is_a_config),
 		cmocka_unit_test(every_key),
 		cmocka_unit_test(values_of_choices),
+		cmocka_unit_test(reactions),
+		cmocka_unit_test(cgroups),
 		cmocka_unit_test(custom_profile),
 		cmocka_unit_test(unknown_keys),
 		cmocka_unit_test(an_endless_unknown_key),

@@ -233,6 +233,52 @@ static void a_wrong_dscp(void **state)
 	cJSON_Delete(feed(*state, &ev));
 }
 
+static void merged_ones(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
+	cJSON *json = feed(*state, &ev);
+
+	number_is(json, "merged", 0);
+	cJSON_Delete(json);
+	ev.merged = 499;
+	json = feed(*state, &ev);
+	number_is(json, "merged", 499);
+	cJSON_Delete(json);
+}
+
+static void tampering(void **state)
+{
+	struct warden_event ev = violation(RULE_WARDEN_TAMPER);
+	cJSON *json;
+
+	ev.arg[0] = OWN_LINK;
+	ev.arg[1] = 42;
+	json = feed(*state, &ev);
+	text_is(json, "detail.what", "a link");
+	number_is(json, "detail.id", 42);
+	text_is(json, "message", "a link of the warden's was reached for");
+	cJSON_Delete(json);
+	ev.arg[0] = 99;
+	json = feed(*state, &ev);
+	text_is(json, "detail.what", "something");
+	cJSON_Delete(json);
+}
+
+static void a_netdev_that_moves(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_NETDEV_MOVE);
+	cJSON *json;
+
+	ev.arg[0] = 4026532000u;
+	ev.arg[1] = 4026531840u;
+	strcpy(ev.text, "net1");
+	json = feed(*state, &ev);
+	text_is(json, "detail.netdev", "net1");
+	number_is(json, "detail.netns_from", 4026532000u);
+	number_is(json, "detail.netns_to", 4026531840u);
+	cJSON_Delete(json);
+}
+
 static void a_move(void **state)
 {
 	struct warden_event ev = violation(RULE_EXCLUSIVE_DEVICE_MOVE);
@@ -480,6 +526,9 @@ int main(void)
 		CASE(a_comm_of_anybody),
 		CASE(a_wrong_dscp),
 		CASE(a_move),
+		CASE(merged_ones),
+		CASE(tampering),
+		CASE(a_netdev_that_moves),
 		CASE(a_rename),
 		CASE(a_device_that_is_gone),
 		CASE(the_end_of_a_netns),

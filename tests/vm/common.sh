@@ -14,3 +14,22 @@ die() { printf '%s: error: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 known_kernel() { [[ " ${kernels[*]} " == *" $1 "* ]]; }
 
 kernel_dir() { printf '%s\n' "$lab/kernels/$1"; }
+
+# What comes from the checkout's own files is named by their content, so that checkouts with different test modules use
+# one cache at the same time.
+content_key() { sha256sum | cut -c 1-16; }
+
+extra_dir() {
+	local dir
+	dir=$(kernel_dir "$1")
+	printf '%s/extra-%s\n' "$dir" "$(cat "$dir/release" "$vm_dir"/hcasim/* | content_key)"
+}
+
+initramfs_file() {
+	local dir
+	dir=$(kernel_dir "$1")
+	printf '%s/initramfs-%s.cpio\n' "$dir" "$({
+		cat "$dir/package" "$vm_dir"/{guest-modules.txt,guest/initramfs-init,prepare} "$lab/root.stamp"
+		basename "$(extra_dir "$1")"
+	} | content_key)"
+}

@@ -354,24 +354,26 @@ scene_killed() {
 
 scene_pod_dies() {
 	local vf node_c
-	scene g 'A pod dies' 'device closed to all until released' <<-'TEXT'
-	pod-c's network namespace ends and the kernel hands the device back to the host, with whatever the pod left in it. The claim
-	outlives the namespace: nobody gets the device until somebody says that it is clean.
+	scene g 'A pod dies' 'device closed to all until proved clean' <<-'TEXT'
+	pod-c's network namespace ends and the kernel hands the device back to the host, with whatever the pod had: here the PF still
+	trusts its VF. The claim outlives the namespace: nobody gets the device until it is proved clean.
 	TEXT
 	vf=$(pod_vf pod-c)
+	vf_set "$vf" trust on
 	run node ip netns delete pod-c
 	must_report 'the device is reported as an orphan' 'exclusive.orphan +hcasim0 of demo/pod-c'
 	wait_until 5 is_orphan "$vf"
 	run node wardenctl devices
 	must 'and shown as one' said 'demo/pod-c +orphan'
-	node_c=/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")
+	must 'with what is not clean' said 'not clean: .*trusted'
+	node_c=$(vf_node "$vf" uverbs)
 	run node uverbs open "$node_c"
 	must 'the host is refused' refused
-	run node wardenctl release --device "$vf"
-	must 'released' worked
+	vf_set "$vf" trust off
+	must_report 'with the VF mended, the claim ends by itself' 'claim.release .*its owner is gone and it is clean'
 	run node uverbs open "$node_c"
 	must 'now it is the host'"'"'s' worked
-	scene_end 'orphan refused, free after the release'
+	scene_end 'orphan refused, free once clean'
 }
 is_orphan() { wardenctl devices --json | grep -F "\"pci\":\"$1\"" | grep -F '"state":"orphan"'; }
 

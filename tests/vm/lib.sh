@@ -6,6 +6,7 @@
 #   wait_until SECONDS CMD…
 #   rdma_mode exclusive|shared      rdma_works KIND (does the kernel let a pod own such a device?)
 #   vf_list   vf_set BDF WORD…   vf_netdev BDF   vf_rdma BDF   vf_address BDF   vf_rxe BDF   vf_wire BDF BDF   vf_hcasim BDF
+#   vf_node BDF uverbs|umad|issm   vf_reregister BDF (hcasim)
 #   pod_create NAME [--host] [--vf BDF|next] [--rdma rxe|hcasim|none]   pod_delete NAME   pod_exec NAME CMD…
 #   pod_rdma NAME   pod_uverbs NAME   pod_netns_inode NAME   pod_ip NAME   pod_ip6 NAME   pod_vf NAME   pod_cgroup NAME
 #   pod_cgroup_id NAME
@@ -167,6 +168,14 @@ vf_set() {
 	ip link set "$pf" vf "$number" "$@"
 }
 
+# The character device of such an RDMA device.
+vf_node() {
+	local dir=infiniband_mad node
+	[ "$2" != uverbs ] || dir=infiniband_verbs
+	node=$(find "/sys/bus/pci/devices/$1/$dir/" -maxdepth 1 -name "$2[0-9]*" -printf '%f' 2>/dev/null || true)
+	[ -n "$node" ] && printf '/dev/infiniband/%s\n' "$node"
+}
+
 # A number of its own for each VF, from which its addresses come.
 vf_number() { vf_list | grep -nx "$1" | cut -d : -f 1; }
 
@@ -236,6 +245,10 @@ vf_hcasim() {
 	vf_rdma "$1"
 }
 
+# As after a reset of the function: hcasim's device goes and comes again, with other nodes and another index, and it is in
+# the initial netns.
+vf_reregister() { echo "$1" >/sys/kernel/debug/hcasim/reregister; }
+
 # ---- pods: a netns, a cgroup where the kubelet would have it, a VF, an RDMA device ----
 
 pods() { ls "$lab_state/pods"; }
@@ -257,10 +270,10 @@ pod_rdma() { pod_get "$1" rdma; }
 pod_uverbs() {
 	local node
 	if [ "$(pod_get "$1" kind)" = hcasim ]; then
-		node=$(ls "/sys/bus/pci/devices/$(pod_vf "$1")/infiniband_verbs")
-	else
-		node=$(basename "$(dirname "$(grep -lx "$(pod_rdma "$1")" /sys/class/infiniband_verbs/uverbs*/ibdev)")")
+		vf_node "$(pod_vf "$1")" uverbs
+		return
 	fi
+	node=$(basename "$(dirname "$(grep -lx "$(pod_rdma "$1")" /sys/class/infiniband_verbs/uverbs*/ibdev)")")
 	[ -e "/dev/infiniband/$node" ] && printf '/dev/infiniband/%s\n' "$node"
 }
 

@@ -24,7 +24,7 @@ warden_start() {
 	setsid wardend --config "$warden_dir/config" "$@" >>"$warden_events" 2>>"$warden_log" </dev/null &
 	echo $! >"$warden_dir/pid"
 	disown # or bash would report its end in the middle of a case
-	wait_until 30 warden_answers || { tail -n 20 "$warden_log"; return 1; }
+	wait_until 120 warden_answers || { tail -n 20 "$warden_log"; return 1; }
 }
 
 warden_answers() { kill -0 "$(cat "$warden_dir/pid")" && ctl status; }

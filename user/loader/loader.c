@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
 #include "loader/loader.h"
 
 #include <bpf/bpf.h>
@@ -424,13 +425,13 @@ int loader_open(struct loader **loader, const struct loader_options *options, st
 	libbpf_set_print(libbpf_log);
 	r = try_snprintf(l->folder, sizeof(l->folder), "%s", options->bpffs);
 	if (!r)
-		r = read_vmlinux(l, err);
-	if (!r)
-		r = choose_mechanism(l, options->guard, err);
-	if (!r)
 		r = name_maps(l, err);
 	if (!r)
 		r = open_folder(l, err);
+	if (!r)
+		r = read_vmlinux(l, err);
+	if (!r)
+		r = choose_mechanism(l, options->guard, err);
 	if (!r)
 		r = object_load(l, OBJECT_GUARD, err);
 	if (r) {
@@ -468,6 +469,55 @@ static void note_limits(struct loader *l)
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
 		feature_set(l, limits[i].feature, FEATURE_UNAVAILABLE, "", "%s", limits[i].reason);
+	if (access(CGROUP_ROOT "/cgroup.controllers", F_OK))
+		feature_set(l, "owner.cgroup", FEATURE_UNAVAILABLE, "", "%s",
+			    "no cgroup v2 at " CGROUP_ROOT
+			    ": the netns alone decides who an owner is, and pods that share "
+			    "the host's netns are not told from the host");
+	else
+		feature_set(l, "owner.cgroup", FEATURE_ACTIVE, "cgroup2", "%s", "");
+}
+
+enum guard_mechanism loader_mechanism(const struct loader *l)
+{
+	return l->mechanism;
+}
+
+static bool is_detached(int fd)
+{
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_CGROUP && !info.cgroup.cgroup_id;
+}
+
+static int attach_again(struct loader *l, struct held *h, struct err *err)
+{
+	const char *name = h->name + strlen(objects[OBJECT_DEVCG].name) + 1; /* as pin_name() made it */
+	struct bpf_program *prog = bpf_object__find_program_by_name(l->object[OBJECT_DEVCG], name);
+	struct bpf_link *link = prog ? link_create(prog) : NULL;
+	int r;
+
+	if (!link)
+		return fail(err, -errno, "program %s does not attach: %s", name, strerror(errno));
+	r = pins_link(l->folder, h->name, link, err);
+	if (!r && dup3(bpf_link__fd(link), h->fd, O_CLOEXEC) < 0)
+		r = fail(err, -errno, "link %s: %s", h->name, strerror(errno));
+	bpf_link__destroy(link);
+	return r;
+}
+
+int loader_reattach(struct loader *l, struct err *err)
+{
+	int n = 0, r = 0;
+
+	for (size_t i = 0; !r && i < l->held_count; i++) {
+		if (strcmp(l->held[i].part, "links") || !is_detached(l->held[i].fd))
+			continue;
+		r = attach_again(l, &l->held[i], err);
+		n++;
+	}
+	return r ? r : n;
 }
 
 static void note_verdict(struct loader *l)
@@ -686,12 +736,14 @@ int loader_repair(struct loader *l, struct err *err)
 	return r ? fail(err, r, "bpffs %s: it cannot be watched: %s", l->folder, strerror(-r)) : restored;
 }
 
-void loader_keep(struct loader *l)
+bool loader_keep(struct loader *l)
 {
+	int older;
+
 	l->fresh = false;
-	/* Now that no program uses them any more. */
-	pins_prune_maps(l->folder, l->maps);
+	older = pins_prune_maps(l->folder, l->maps); /* now that no program uses them any more */
 	own_fill(l);
+	return older > 0;
 }
 
 void loader_close(struct loader *l)

@@ -76,6 +76,14 @@ bool loader_audits_kernel_copy(const struct loader *loader);
 /* What the RDMA subsystem itself does about netns, as a feature among the others. */
 void loader_note_netns_mode(struct loader *loader, bool exclusive);
 
+enum guard_mechanism loader_mechanism(const struct loader *loader);
+
+/*
+ * Of the mechanisms that refuse, only the device cgroup has a link that can be detached while it is held open. Attaches
+ * it again where that was done: how many, or -errno.
+ */
+int loader_reattach(struct loader *loader, struct err *err);
+
 /*
  * Notices when somebody else takes pins away, which would end the rule with this process (the links are held open
  * here too, so not before): a descriptor that is readable then, owned by the loader; or -errno.
@@ -84,8 +92,11 @@ int loader_watch(struct loader *loader, struct err *err);
 /* Puts back what is missing: how many pins, or -errno. */
 int loader_repair(struct loader *loader, struct err *err);
 
-/* The start is done: from now on the pins outlive this process, and those of an older layout go. */
-void loader_keep(struct loader *loader);
+/*
+ * The start is done: from now on the pins outlive this process, and those of an older layout go. True when there were
+ * such: what their ring still held is lost.
+ */
+bool loader_keep(struct loader *loader);
 /*
  * Leaves the pins; a first start that never came to loader_keep() is undone, while a later one leaves in
  * force what the one before had attached.

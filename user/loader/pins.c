@@ -240,23 +240,28 @@ struct maps_removal {
 	const char *folder;
 	const char *keep; /* "": none */
 	struct err *err;
+	int removed;
 };
 
 static int remove_maps(int dir, const char *entry, void *ctx)
 {
-	const struct maps_removal *m = ctx;
+	struct maps_removal *m = ctx;
 
 	(void)dir;
-	return strcmp(entry, m->keep) ? empty_folder(m->folder, entry, m->err) : 0;
+	if (!strcmp(entry, m->keep))
+		return 0;
+	m->removed++;
+	return empty_folder(m->folder, entry, m->err);
 }
 
-void pins_prune_maps(const char *folder, const char *maps)
+int pins_prune_maps(const char *folder, const char *maps)
 {
 	struct err err;
 	struct maps_removal m = { .folder = folder, .keep = maps, .err = &err };
 
 	if (walk(folder, "", PINS_MAPS_PREFIX, remove_maps, &m))
 		pr_warn("%s", err.text);
+	return m.removed;
 }
 
 /* The programs and maps whose end is waited for, by id. */

@@ -37,8 +37,8 @@ int pins_watch(const char *folder, const char *maps, int inotify_fd);
 /* Unpins the links whose name begins with PREFIX and which `keep` does not want. */
 void pins_prune_links(const char *folder, const char *prefix, bool (*keep)(const char *name, void *ctx), void *ctx);
 
-/* Removes the maps of other layouts than that in FOLDER/MAPS. */
-void pins_prune_maps(const char *folder, const char *maps);
+/* Removes the maps of other layouts than that in FOLDER/MAPS: how many layouts. */
+int pins_prune_maps(const char *folder, const char *maps);
 
 /*
  * Removes all, and returns when the kernel has let go of the programs and maps: it detaches and frees them after

@@ -132,6 +132,8 @@ static int send_header(const struct client *c, struct ib_uverbs_ioctl_hdr *hdr, 
 		if (err)
 			return err;
 	}
+	if (c->opt.send)
+		return c->opt.send(c->fd, hdr, hdr->length);
 	return ioctl(c->fd, RDMA_VERBS_IOCTL, untouched ? map.addr : hdr) ? -errno : 0;
 }
 
@@ -460,9 +462,34 @@ static struct ib_uverbs_qp_dest path_to(const struct options *opt, uint32_t tcla
 	return dest;
 }
 
+int create_ah(struct client *c, uint32_t *handle)
+{
+	struct ib_uverbs_create_ah request = {
+		.pd_handle = c->pd,
+		.attr = {
+			.grh = {
+				.sgid_index = (uint8_t)c->opt.sgid_index,
+				.hop_limit = HOP_LIMIT,
+				.traffic_class = (uint8_t)c->opt.tclass,
+			},
+			.sl = (uint8_t)c->opt.sl,
+			.is_global = 1,
+			.port_num = PORT,
+		},
+	};
+	struct ib_uverbs_create_ah_resp answer = { 0 };
+	struct command cmd = COMMAND(IB_USER_VERBS_CMD_CREATE_AH, request, answer);
+	int err;
+
+	memcpy(request.attr.grh.dgid, c->opt.dgid, sizeof(request.attr.grh.dgid));
+	err = invoke(c, "create-ah", &cmd);
+	*handle = answer.ah_handle;
+	return err;
+}
+
 /* ---- the states of a queue pair ---- */
 
-int modify_to_init(struct client *c, const struct qp *qp)
+static int modify_to_init(struct client *c, const struct qp *qp)
 {
 	struct ib_uverbs_modify_qp request = {
 		.qp_handle = qp->handle,
@@ -497,7 +524,7 @@ static struct ib_uverbs_modify_qp rtr_request(const struct options *opt, const s
 	return request;
 }
 
-int modify_to_rtr(struct client *c, const struct qp *qp)
+static int modify_to_rtr(struct client *c, const struct qp *qp)
 {
 	const struct options *opt = &c->opt;
 	struct ib_uverbs_ex_modify_qp request = { .base = rtr_request(opt, qp) };
@@ -512,6 +539,13 @@ int modify_to_rtr(struct client *c, const struct qp *qp)
 	cmd.pad_attrs = opt->pad_attrs;
 	cmd.unmapped = opt->unmapped;
 	return invoke(c, "modify-rtr", &cmd);
+}
+
+int connect_qp(struct client *c, const struct qp *qp)
+{
+	int err = modify_to_init(c, qp);
+
+	return err ? err : modify_to_rtr(c, qp);
 }
 
 int query_qp(struct client *c, const struct qp *qp, struct ib_uverbs_query_qp_resp *answer)

@@ -32,7 +32,11 @@ struct options {
 	enum unmapped unmapped;
 	uint32_t qps;
 	uint32_t mrs;
+	uint32_t ahs;
+	bool rtr;
 	const char *netns;
+	/* How a verbs ioctl gets to the kernel, where it is not ioctl(2): 0 or -errno. */
+	int (*send)(int fd, const void *header, size_t len);
 };
 
 struct client {
@@ -81,8 +85,8 @@ int create_qp(struct client *c, struct qp *qp);
 int reg_mr(struct client *c, void *start, size_t length);
 int open_queues(struct client *c, const char *device);
 int fill_addresses(struct client *c);
-int modify_to_init(struct client *c, const struct qp *qp);
-int modify_to_rtr(struct client *c, const struct qp *qp);
+int create_ah(struct client *c, uint32_t *handle);
+int connect_qp(struct client *c, const struct qp *qp);
 int query_qp(struct client *c, const struct qp *qp, struct ib_uverbs_query_qp_resp *answer);
 
 #endif

@@ -4,7 +4,10 @@
  * Control files in debugfs:
  *   hcasim/add                     write "BDF NETDEV": an RDMA device for that PCI function, its port on that netdev
  *   hcasim/remove                  write "BDF"
+ *   hcasim/reregister              write "BDF": the device goes and comes again with other character devices
+ *   hcasim/issm                    Y or N (the default): whether devices added from now on have an issm node
  *   hcasim/BDF/counters/NAME       value of one hw_counter, read and write
+ *   hcasim/BDF/{qps,ahs,mrs}       the device's objects with what the kernel passed for them, one a line
  * The netdev is looked up in the writer's network namespace, the RDMA device appears in the initial one.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -20,7 +23,10 @@
 
 #define REQUEST_MAX 64
 
+#define FILLERS_MAX 64 /* more than a lab has RDMA devices */
+
 static struct dentry *root;
+static struct device *filler_parent;
 
 /* Serialises the writers of add and remove. */
 static DEFINE_MUTEX(control_lock);
@@ -85,6 +91,11 @@ static struct hcasim_dev *alloc_sim(struct pci_dev *pdev, struct net_device *nde
 	sim->pdev = pci_dev_get(pdev);
 	sim->ndev = ndev;
 	dev_hold(ndev);
+	INIT_LIST_HEAD(&sim->node);
+	spin_lock_init(&sim->lock);
+	INIT_LIST_HEAD(&sim->qps);
+	INIT_LIST_HEAD(&sim->ahs);
+	INIT_LIST_HEAD(&sim->mrs);
 	sim->ib.dev.parent = &pdev->dev;
 	sim->ib.node_type = RDMA_NODE_IB_CA;
 	sim->ib.phys_port_cnt = 1;
@@ -93,13 +104,17 @@ static struct hcasim_dev *alloc_sim(struct pci_dev *pdev, struct net_device *nde
 	/* From here on ib_dealloc_device() ends in dealloc_driver(). */
 	ib_set_device_ops(&sim->ib, &hcasim_verbs);
 	ib_set_device_ops(&sim->ib, &life_ops);
-	mutex_lock(&list_lock);
-	list_add_tail(&sim->node, &devices);
-	mutex_unlock(&list_lock);
 	return sim;
 }
 
-static void create_counter_files(struct hcasim_dev *sim)
+static void list_sim(struct hcasim_dev *sim, struct list_head *list)
+{
+	mutex_lock(&list_lock);
+	list_add_tail(&sim->node, list);
+	mutex_unlock(&list_lock);
+}
+
+static void create_files(struct hcasim_dev *sim)
 {
 	struct dentry *dir;
 	unsigned int i;
@@ -108,6 +123,7 @@ static void create_counter_files(struct hcasim_dev *sim)
 	dir = debugfs_create_dir("counters", sim->dir);
 	for (i = 0; i < hcasim_num_counters; i++)
 		debugfs_create_u64(hcasim_counter_descs[i].name, 0600, dir, &sim->counters[i]);
+	hcasim_create_lists(sim);
 }
 
 static int add_sim(struct pci_dev *pdev, struct net_device *ndev)
@@ -120,7 +136,8 @@ static int add_sim(struct pci_dev *pdev, struct net_device *ndev)
 	sim = alloc_sim(pdev, ndev);
 	if (!sim)
 		return -ENOMEM;
-	create_counter_files(sim);
+	list_sim(sim, &devices);
+	create_files(sim);
 	err = ib_device_set_netdev(&sim->ib, ndev, 1);
 	/* No DMA device: the core then treats addresses as virtual and maps nothing. */
 	if (!err)
@@ -180,7 +197,7 @@ static int add_by_name(const char *bdf, const char *netdev)
 	return err;
 }
 
-static int remove_by_name(const char *bdf)
+static int remove_by_name(const char *bdf, const char *unused)
 {
 	struct pci_dev *pdev = pci_by_name(bdf);
 	int err = -ENODEV;
@@ -190,6 +207,131 @@ static int remove_by_name(const char *bdf)
 	pci_dev_put(pdev);
 	return err;
 }
+
+/* ---- another dev_t ---- */
+
+struct uverbs_search {
+	dev_t wanted; /* 0: any */
+	dev_t found;
+};
+
+static int match_uverbs(struct device *dev, void *data)
+{
+	struct uverbs_search *search = data;
+
+	if (!dev->class || strcmp(dev->class->name, "infiniband_verbs"))
+		return 0;
+	if (search->wanted && search->wanted != dev->devt)
+		return 0;
+	search->found = dev->devt;
+	return 1;
+}
+
+/* 0 when there is none. */
+static dev_t find_uverbs(struct device *parent, dev_t wanted)
+{
+	struct uverbs_search search = { .wanted = wanted };
+
+	device_for_each_child(parent, &search, match_uverbs);
+	return search.found;
+}
+
+/* Stands for any other RDMA device of the node; it is no PCI function's and only takes numbers. */
+static int add_filler(struct pci_dev *pdev, struct net_device *ndev, struct list_head *fillers)
+{
+	struct hcasim_dev *sim = alloc_sim(pdev, ndev);
+	int err;
+
+	if (!sim)
+		return -ENOMEM;
+	sim->ib.dev.parent = filler_parent;
+	sim->ib.node_guid = 0;
+	list_sim(sim, fillers);
+	err = ib_register_device(&sim->ib, "hcasim-filler%d", NULL);
+	if (err)
+		ib_dealloc_device(&sim->ib);
+	return err;
+}
+
+static void remove_fillers(struct list_head *fillers)
+{
+	while (!list_empty(fillers))
+		ib_unregister_device(&list_first_entry(fillers, struct hcasim_dev, node)->ib);
+}
+
+/* The lowest free number goes first, so it may take several until the one wanted is gone. */
+static int occupy(struct pci_dev *pdev, struct net_device *ndev, dev_t wanted, struct list_head *fillers)
+{
+	int i, err;
+
+	for (i = 0; wanted && !find_uverbs(filler_parent, wanted); i++) {
+		err = i < FILLERS_MAX ? add_filler(pdev, ndev, fillers) : -ENOSPC;
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/*
+ * As after a reset of the function, when others took its numbers meanwhile: the same PCI function, netdev and node GUID,
+ * but another uverbs and umad node. (Another index comes by itself: the core hands them out in turn.)
+ */
+static int reregister_sim(struct pci_dev *pdev, struct net_device *ndev)
+{
+	dev_t taken = find_uverbs(&pdev->dev, 0);
+	LIST_HEAD(fillers);
+	int err;
+
+	err = remove_sim(pdev);
+	if (err)
+		return err;
+	err = occupy(pdev, ndev, taken, &fillers);
+	if (!err)
+		err = add_unless_ending(pdev, ndev);
+	remove_fillers(&fillers);
+	return err;
+}
+
+/* Returns with a reference to the netdev, NULL when the function has no device. */
+static struct net_device *netdev_of(const struct pci_dev *pdev)
+{
+	struct net_device *ndev = NULL;
+	struct hcasim_dev *sim;
+
+	mutex_lock(&list_lock);
+	sim = find_by_pci(pdev);
+	if (sim) {
+		ndev = sim->ndev;
+		dev_hold(ndev);
+	}
+	mutex_unlock(&list_lock);
+	return ndev;
+}
+
+static int reregister_by_name(const char *bdf, const char *unused)
+{
+	struct pci_dev *pdev = pci_by_name(bdf);
+	struct net_device *ndev = pdev ? netdev_of(pdev) : NULL;
+	int err = ndev ? reregister_sim(pdev, ndev) : -ENODEV;
+
+	dev_put(ndev);
+	pci_dev_put(pdev);
+	return err;
+}
+
+/* ---- control files ---- */
+
+struct command {
+	const char *name;
+	int words;
+	int (*run)(const char *bdf, const char *netdev);
+};
+
+static const struct command commands[] = {
+	{ "add", 2, add_by_name },
+	{ "remove", 1, remove_by_name },
+	{ "reregister", 1, reregister_by_name },
+};
 
 static int copy_request(char *request, const char __user *buf, size_t len)
 {
@@ -201,49 +343,48 @@ static int copy_request(char *request, const char __user *buf, size_t len)
 	return 0;
 }
 
-static ssize_t add_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+static ssize_t command_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	char request[REQUEST_MAX], bdf[REQUEST_MAX], netdev[REQUEST_MAX];
+	const struct command *command = file->private_data;
 	int err;
 
 	err = copy_request(request, buf, len);
 	if (err)
 		return err;
-	if (sscanf(request, "%63s %63s", bdf, netdev) != 2)
+	if (sscanf(request, "%63s %63s", bdf, netdev) != command->words)
 		return -EINVAL;
 	mutex_lock(&control_lock);
-	err = add_by_name(bdf, netdev);
+	err = command->run(bdf, netdev);
 	mutex_unlock(&control_lock);
 	return err ? err : len;
 }
 
-static ssize_t remove_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+static const struct file_operations command_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = command_write,
+};
+
+static void create_commands(void)
 {
-	char request[REQUEST_MAX], bdf[REQUEST_MAX];
-	int err;
+	size_t i;
 
-	err = copy_request(request, buf, len);
-	if (err)
-		return err;
-	if (sscanf(request, "%63s", bdf) != 1)
-		return -EINVAL;
-	mutex_lock(&control_lock);
-	err = remove_by_name(bdf);
-	mutex_unlock(&control_lock);
-	return err ? err : len;
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		debugfs_create_file(commands[i].name, 0200, root, (void *)&commands[i], &command_fops);
+	debugfs_create_bool("issm", 0600, root, &hcasim_issm);
 }
 
-static const struct file_operations add_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.write = add_write,
-};
+static void remove_commands(void)
+{
+	size_t i;
 
-static const struct file_operations remove_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.write = remove_write,
-};
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		debugfs_lookup_and_remove(commands[i].name, root);
+	debugfs_lookup_and_remove("issm", root);
+}
+
+/* ---- the netdev ---- */
 
 static void dispatch_port_event(struct ib_device *ib, enum ib_event_type type)
 {
@@ -284,30 +425,37 @@ static int __init hcasim_init(void)
 {
 	int err;
 
+	filler_parent = root_device_register("hcasim");
+	if (IS_ERR(filler_parent))
+		return PTR_ERR(filler_parent);
 	root = debugfs_create_dir("hcasim", NULL);
-	if (IS_ERR(root))
-		return PTR_ERR(root);
+	err = PTR_ERR_OR_ZERO(root);
+	if (err)
+		goto no_root;
 	err = register_netdevice_notifier(&netdev_notifier);
-	if (err) {
-		debugfs_remove(root);
-		return err;
-	}
-	debugfs_create_file("add", 0200, root, NULL, &add_fops);
-	debugfs_create_file("remove", 0200, root, NULL, &remove_fops);
+	if (err)
+		goto no_notifier;
+	create_commands();
 	return 0;
+
+no_notifier:
+	debugfs_remove(root);
+no_root:
+	root_device_unregister(filler_parent);
+	return err;
 }
 
 /*
- * No new devices once the two files are gone; they are removed by name because the folders of the devices go in
+ * No new devices once the commands are gone; they are removed by name because the folders of the devices go in
  * dealloc_driver(). The core returns only when every device of the driver is gone, also those of a queued removal.
  */
 static void __exit hcasim_exit(void)
 {
-	debugfs_lookup_and_remove("add", root);
-	debugfs_lookup_and_remove("remove", root);
+	remove_commands();
 	unregister_netdevice_notifier(&netdev_notifier);
 	ib_unregister_driver(RDMA_DRIVER_UNKNOWN);
 	debugfs_remove(root);
+	root_device_unregister(filler_parent);
 }
 
 module_init(hcasim_init);

@@ -6,6 +6,7 @@
 #include <linux/list.h>
 #include <linux/netdevice.h>
 #include <linux/pci.h>
+#include <linux/spinlock.h>
 #include <rdma/ib_verbs.h>
 
 #define HCASIM_GID_TABLE_LEN 64
@@ -17,11 +18,45 @@ struct hcasim_dev {
 	struct net_device *ndev;
 	struct dentry *dir; /* debugfs, named by the PCI address */
 	u64 *counters; /* hcasim_num_counters of them, set through debugfs */
+	spinlock_t lock; /* of the lists below and of what is in them; also taken where nothing may sleep */
+	struct list_head qps;
+	struct list_head ahs;
+	struct list_head mrs;
+};
+
+struct hcasim_object {
+	struct list_head node;
+	pid_t pid; /* 0: the kernel's own */
+};
+
+struct hcasim_qp {
+	struct ib_qp ib;
+	struct hcasim_object object;
+	struct ib_qp_attr attr;
+	int given; /* mask of all attributes that came so far */
+	struct ib_qp_init_attr init;
+};
+
+struct hcasim_ah {
+	struct ib_ah ib;
+	struct hcasim_object object;
+	struct rdma_ah_attr attr;
+};
+
+struct hcasim_mr {
+	struct ib_mr ib;
+	struct hcasim_object object;
+	u64 start;
+	int access;
 };
 
 extern const struct rdma_stat_desc hcasim_counter_descs[];
 extern const unsigned int hcasim_num_counters;
 extern const struct ib_device_ops hcasim_verbs;
+extern bool hcasim_issm;
+
+/* The files of the object lists, in sim->dir. */
+void hcasim_create_lists(struct hcasim_dev *sim);
 
 static inline struct hcasim_dev *to_hcasim(struct ib_device *ib)
 {

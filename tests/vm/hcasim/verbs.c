@@ -14,18 +14,7 @@
 
 #define FULL_PKEY 0xffff
 
-struct sim_qp {
-	struct ib_qp ib;
-	struct ib_qp_attr attr;
-	struct ib_qp_init_attr init;
-};
-
-struct sim_ah {
-	struct ib_ah ib;
-	struct rdma_ah_attr attr;
-};
-
-/* The core's objects suffice for the rest; the wrappers exist because it allocates by the size of a driver's type. */
+/* The core's objects suffice for these; the wrappers exist because it allocates by the size of a driver's type. */
 struct sim_ucontext {
 	struct ib_ucontext ib;
 };
@@ -38,6 +27,13 @@ struct sim_cq {
 
 static atomic_t last_qpn = ATOMIC_INIT(16); /* 0 and 1 are the management QPs; the others are left as a margin */
 static atomic_t last_key = ATOMIC_INIT(0);
+
+/*
+ * Whether devices added from now on have an issm node (hcasim/issm in debugfs). 6.1 makes one for every port with MADs,
+ * whatever this says; 6.12 and 7.3 only for a port with an SMI and its QP0, which no RoCE hardware has. So it is off by
+ * default; on, it lets a test have an issm node on every kernel.
+ */
+bool hcasim_issm;
 
 /* Names as mlx5 has them, in its order. */
 const struct rdma_stat_desc hcasim_counter_descs[] = {
@@ -121,6 +117,8 @@ static int get_port_immutable(struct ib_device *ib, u32 port, struct ib_port_imm
 	immutable->gid_tbl_len = HCASIM_GID_TABLE_LEN;
 	immutable->pkey_tbl_len = 1;
 	immutable->core_cap_flags = RDMA_CORE_PORT_IBA_ROCE | RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP;
+	if (hcasim_issm)
+		immutable->core_cap_flags |= RDMA_CORE_CAP_IB_SMI;
 	immutable->max_mad_size = IB_MGMT_MAD_SIZE;
 	return 0;
 }
@@ -178,6 +176,29 @@ static int dealloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 	return 0;
 }
 
+/* ---- objects that are listed in debugfs ---- */
+
+/* An object without udata is the kernel's own, whoever the current process is. */
+static void list_object(struct hcasim_dev *sim, struct list_head *list, struct hcasim_object *object,
+			const struct ib_udata *udata)
+{
+	unsigned long flags;
+
+	object->pid = udata ? task_tgid_nr(current) : 0;
+	spin_lock_irqsave(&sim->lock, flags);
+	list_add_tail(&object->node, list);
+	spin_unlock_irqrestore(&sim->lock, flags);
+}
+
+static void unlist_object(struct hcasim_dev *sim, struct hcasim_object *object)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&sim->lock, flags);
+	list_del(&object->node);
+	spin_unlock_irqrestore(&sim->lock, flags);
+}
+
 /* The attribute's address goes with the caller's reference to it, so it is not kept. */
 static void keep_ah_attr(struct rdma_ah_attr *kept, const struct rdma_ah_attr *given)
 {
@@ -187,18 +208,23 @@ static void keep_ah_attr(struct rdma_ah_attr *kept, const struct rdma_ah_attr *g
 
 static int create_ah(struct ib_ah *ah, struct rdma_ah_init_attr *init, struct ib_udata *udata)
 {
-	keep_ah_attr(&container_of(ah, struct sim_ah, ib)->attr, init->ah_attr);
+	struct hcasim_ah *sim = container_of(ah, struct hcasim_ah, ib);
+	struct hcasim_dev *dev = to_hcasim(ah->device);
+
+	keep_ah_attr(&sim->attr, init->ah_attr);
+	list_object(dev, &dev->ahs, &sim->object, udata);
 	return 0;
 }
 
 static int query_ah(struct ib_ah *ah, struct rdma_ah_attr *attr)
 {
-	*attr = container_of(ah, struct sim_ah, ib)->attr;
+	*attr = container_of(ah, struct hcasim_ah, ib)->attr;
 	return 0;
 }
 
 static int destroy_ah(struct ib_ah *ah, u32 flags)
 {
+	unlist_object(to_hcasim(ah->device), &container_of(ah, struct hcasim_ah, ib)->object);
 	return 0;
 }
 
@@ -230,9 +256,13 @@ static int req_notify_cq(struct ib_cq *cq, enum ib_cq_notify_flags flags)
 
 static int create_qp(struct ib_qp *qp, struct ib_qp_init_attr *init, struct ib_udata *udata)
 {
-	struct sim_qp *sim = container_of(qp, struct sim_qp, ib);
+	struct hcasim_qp *sim = container_of(qp, struct hcasim_qp, ib);
+	struct hcasim_dev *dev = to_hcasim(qp->device);
 
 	switch (init->qp_type) {
+	case IB_QPT_SMI:
+		qp->qp_num = 0;
+		break;
 	case IB_QPT_GSI:
 		qp->qp_num = 1;
 		break;
@@ -247,6 +277,7 @@ static int create_qp(struct ib_qp *qp, struct ib_qp_init_attr *init, struct ib_u
 	sim->init = *init;
 	sim->attr.cap = init->cap;
 	sim->attr.qp_state = IB_QPS_RESET;
+	list_object(dev, &dev->qps, &sim->object, udata);
 	return 0;
 }
 
@@ -285,27 +316,37 @@ static const struct {
 	KEPT(IB_QP_RATE_LIMIT, rate_limit),
 };
 
-static int modify_qp(struct ib_qp *qp, struct ib_qp_attr *attr, int mask, struct ib_udata *udata)
+static void keep_qp_attrs(struct hcasim_qp *sim, const struct ib_qp_attr *attr, int mask)
 {
-	struct sim_qp *sim = container_of(qp, struct sim_qp, ib);
-	enum ib_qp_state from = mask & IB_QP_CUR_STATE ? attr->cur_qp_state : sim->attr.qp_state;
-	enum ib_qp_state to = mask & IB_QP_STATE ? attr->qp_state : from;
 	size_t i;
 
-	if (!ib_modify_qp_is_ok(from, to, qp->qp_type, mask))
-		return -EINVAL;
 	for (i = 0; i < ARRAY_SIZE(kept_attrs); i++)
 		if (mask & kept_attrs[i].bit)
-			memcpy((char *)&sim->attr + kept_attrs[i].offset, (char *)attr + kept_attrs[i].offset,
+			memcpy((char *)&sim->attr + kept_attrs[i].offset, (const char *)attr + kept_attrs[i].offset,
 			       kept_attrs[i].size);
 	sim->attr.ah_attr.grh.sgid_attr = NULL;
 	sim->attr.alt_ah_attr.grh.sgid_attr = NULL;
+	sim->given |= mask;
+}
+
+static int modify_qp(struct ib_qp *qp, struct ib_qp_attr *attr, int mask, struct ib_udata *udata)
+{
+	struct hcasim_qp *sim = container_of(qp, struct hcasim_qp, ib);
+	struct hcasim_dev *dev = to_hcasim(qp->device);
+	enum ib_qp_state from = mask & IB_QP_CUR_STATE ? attr->cur_qp_state : sim->attr.qp_state;
+	enum ib_qp_state to = mask & IB_QP_STATE ? attr->qp_state : from;
+
+	if (!ib_modify_qp_is_ok(from, to, qp->qp_type, mask))
+		return -EINVAL;
+	spin_lock_irq(&dev->lock);
+	keep_qp_attrs(sim, attr, mask);
+	spin_unlock_irq(&dev->lock);
 	return 0;
 }
 
 static int query_qp(struct ib_qp *qp, struct ib_qp_attr *attr, int mask, struct ib_qp_init_attr *init)
 {
-	struct sim_qp *sim = container_of(qp, struct sim_qp, ib);
+	struct hcasim_qp *sim = container_of(qp, struct hcasim_qp, ib);
 
 	*attr = sim->attr;
 	attr->cur_qp_state = attr->qp_state;
@@ -315,6 +356,7 @@ static int query_qp(struct ib_qp *qp, struct ib_qp_attr *attr, int mask, struct 
 
 static int destroy_qp(struct ib_qp *qp, struct ib_udata *udata)
 {
+	unlist_object(to_hcasim(qp->device), &container_of(qp, struct hcasim_qp, ib)->object);
 	return 0;
 }
 
@@ -331,21 +373,25 @@ static int post_recv(struct ib_qp *qp, const struct ib_recv_wr *wr, const struct
 	return 0;
 }
 
-static struct ib_mr *new_mr(u64 length)
+static struct ib_mr *new_mr(struct ib_pd *pd, u64 start, u64 length, int access, const struct ib_udata *udata)
 {
-	struct ib_mr *mr = kzalloc(sizeof(*mr), GFP_KERNEL);
+	struct hcasim_dev *dev = to_hcasim(pd->device);
+	struct hcasim_mr *mr = kzalloc(sizeof(*mr), GFP_KERNEL);
 
 	if (!mr)
 		return ERR_PTR(-ENOMEM);
-	mr->lkey = atomic_inc_return(&last_key) << 8;
-	mr->rkey = mr->lkey;
-	mr->length = length;
-	return mr;
+	mr->ib.lkey = atomic_inc_return(&last_key) << 8;
+	mr->ib.rkey = mr->ib.lkey;
+	mr->ib.length = length;
+	mr->start = start;
+	mr->access = access;
+	list_object(dev, &dev->mrs, &mr->object, udata);
+	return &mr->ib;
 }
 
 static struct ib_mr *get_dma_mr(struct ib_pd *pd, int access)
 {
-	return new_mr(U64_MAX);
+	return new_mr(pd, 0, U64_MAX, access, NULL);
 }
 
 /* No page is pinned: only the accounting of memory regions is simulated. 6.17 added DMA hints. */
@@ -357,12 +403,15 @@ static struct ib_mr *reg_user_mr(struct ib_pd *pd, u64 start, u64 length, u64 vi
 				 struct ib_udata *udata)
 #endif
 {
-	return new_mr(length);
+	return new_mr(pd, start, length, access, udata);
 }
 
 static int dereg_mr(struct ib_mr *mr, struct ib_udata *udata)
 {
-	kfree(mr);
+	struct hcasim_mr *sim = container_of(mr, struct hcasim_mr, ib);
+
+	unlist_object(to_hcasim(mr->device), &sim->object);
+	kfree(sim);
 	return 0;
 }
 
@@ -415,7 +464,7 @@ const struct ib_device_ops hcasim_verbs = {
 	.get_hw_stats = get_hw_stats,
 	INIT_RDMA_OBJ_SIZE(ib_ucontext, sim_ucontext, ib),
 	INIT_RDMA_OBJ_SIZE(ib_pd, sim_pd, ib),
-	INIT_RDMA_OBJ_SIZE(ib_ah, sim_ah, ib),
+	INIT_RDMA_OBJ_SIZE(ib_ah, hcasim_ah, ib),
 	INIT_RDMA_OBJ_SIZE(ib_cq, sim_cq, ib),
-	INIT_RDMA_OBJ_SIZE(ib_qp, sim_qp, ib),
+	INIT_RDMA_OBJ_SIZE(ib_qp, hcasim_qp, ib),
 };

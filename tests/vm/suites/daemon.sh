@@ -67,6 +67,15 @@ t_bad_arguments() {
 	expect_fail 'an unknown mechanism' wardend --guard bpf
 }
 
+# A node with cgroup v1 alone: said, and not more than that lost.
+t_no_cgroup2() {
+	local capabilities
+	# shellcheck disable=SC2016 # for the inner shell
+	capabilities=$(unshare --mount bash -c 'umount --lazy /sys/fs/cgroup && wardend --check')
+	expect_match '"owner.cgroup","state":"unavailable".*netns alone decides' "$capabilities"
+	expect_match '"exclusive.open","state":"active"' "$capabilities"
+}
+
 t_no_bpffs() {
 	mkdir -p "$lab_state/plain"
 	bad_start "{\"bpffs\":\"$lab_state/plain/pins\"}" "$lab_state/plain/pins: not on a BPF file system"
@@ -330,8 +339,18 @@ t_removed_and_added() {
 	ctl status --json | jq -e '.claims == 0' >/dev/null
 	hcasim owner "$vf net1" add
 	event kind=change rule=device.add "pci=$vf" owner=
+	event kind=change rule=claim.set "pci=$vf" owner=test/owner
 	new=$(vf_rdma "$vf")
-	devices | grep -F "\"pci\":\"$vf\"" | expect_match "\"device\":\"$new\".*\"owner\":\"\".*\"state\":\"free\"" -
+	devices | grep -F "\"pci\":\"$vf\"" | expect_match "\"device\":\"$new\".*\"owner\":\"test/owner\".*\"state\":\"claimed\"" -
+	rdma dev set "$new" netns owner
+	pod_set owner rdma "$new"
+	expect 'the owner works' owner_works
+	# A claim that was given up does not come back with the device.
+	release owner
+	hcasim owner "$vf" remove
+	rdma_is_gone "$vf"
+	hcasim owner "$vf net1" add
+	new=$(vf_rdma "$vf")
 	rdma dev set "$new" netns owner
 	pod_set owner rdma "$new"
 	refused pod_exec owner uverbs open "$(pod_uverbs owner)"
@@ -339,6 +358,7 @@ t_removed_and_added() {
 	claim owner
 	expect 'the owner works' owner_works
 }
+rdma_is_gone() { wait_until 5 test ! -d "/sys/bus/pci/devices/$1/infiniband"; }
 
 # ---- two of them ----
 
@@ -405,6 +425,7 @@ run_case 'a configuration with a wrong key or value is refused by name' t_bad_co
 run_case 'a configuration that is no JSON object is refused' t_no_json
 run_case 'wrong arguments of wardend' t_bad_arguments
 run_case 'a folder of pins that is not on a BPF file system' t_no_bpffs
+run_case 'without cgroup v2' t_no_cgroup2
 run_case 'wardend in another netns than the host'"'"'s' t_not_in_a_netns
 run_case 'none of them left anything' t_nothing_left
 run_case 'unload where nothing is' t_unload_nothing

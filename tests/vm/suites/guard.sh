@@ -217,18 +217,17 @@ t_orphan() {
 	event kind=change rule=netns.end "owner=test/$(owner)"
 	if rdma_mode_is exclusive; then event kind=change rule=exclusive.orphan "device=$device" "owner=test/$(owner)"; fi
 	wait_until 5 is_orphan "$vf"
-	refused uverbs open "$(uverbs_of_vf "$vf")"
+	refused uverbs open "$(vf_node "$vf" uverbs)"
 	wait_until 5 is_unclean "$vf" '[^"]*trusted'
 	expect_fail 'released though it is not clean' ctl release --device "$vf"
 	is_orphan "$vf"
 	vf_set "$vf" trust off
 	event kind=change rule=claim.release "owner=test/$(owner)" "message=released: its owner is gone and it is clean"
-	expect 'free again' uverbs open "$(uverbs_of_vf "$vf")"
+	expect 'free again' uverbs open "$(vf_node "$vf" uverbs)"
 	echo "$vf" >/sys/kernel/debug/hcasim/remove # its name would be in the way of the other pod's device
 }
 is_unclean() { ctl devices --json | grep -F "\"pci\":\"$1\"" | grep -E "\"unclean\":\"$2"; }
 is_orphan() { ctl devices --json | grep -F "\"pci\":\"$1\"" | grep -F '"state":"orphan"'; }
-uverbs_of_vf() { printf '/dev/infiniband/%s\n' "$(ls "/sys/bus/pci/devices/$1/infiniband_verbs")"; }
 
 t_umad() {
 	local node

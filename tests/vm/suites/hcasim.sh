@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The test module hcasim and the test client uverbs themselves: what other suites take for granted of them.
+#   hcasim.sh [CASE…]     default: all
 set -euo pipefail
 
 # shellcheck source=../lib.sh
@@ -38,11 +39,11 @@ remove_all() {
 	done
 }
 
-# A process with an open context and objects, until it is released.
+# DEVICE [OPTION…]: a process with an open context and objects, until it is released.
 start_holder() {
 	rm -f /run/holder
 	mkfifo /run/holder
-	uverbs hold "$1" --qps 4 --mrs 2 </run/holder >/run/held &
+	uverbs hold --qps 4 --mrs 2 "$@" </run/holder >/run/held &
 	holder=$!
 	exec 7>/run/holder
 	wait_until 10 grep -qx ready /run/held
@@ -53,7 +54,29 @@ release_holder() {
 	wait "$holder"
 }
 
-umad_node() { printf '/dev/infiniband/%s\n' "$(basename "/sys/bus/pci/devices/$1/infiniband_mad/"umad*)"; }
+held_lines() { [ "$(wc -l </run/held)" = "$1" ]; }
+
+# What the holder's next command comes to.
+ask_holder() {
+	local lines
+	lines=$(wc -l </run/held)
+	echo >&7
+	wait_until 5 held_lines "$((lines + 1))"
+	tail -n 1 /run/held
+}
+
+has_rdma() { [ -n "$(vf_rdma "$1")" ]; }
+
+has_netdev() { [ -n "$(vf_netdev "$1")" ]; }
+
+unbind_vf() { echo "$1" >/sys/bus/pci/drivers/igbvf/unbind; }
+
+bind_vf() {
+	echo "$1" >/sys/bus/pci/drivers/igbvf/bind
+	wait_until 10 has_netdev "$1"
+}
+
+set_vfs() { echo "$2" >"/sys/bus/pci/devices/$1/sriov_numvfs"; }
 
 registers() {
 	local vf name netdev
@@ -63,8 +86,8 @@ registers() {
 	netdev=$(vf_netdev "$vf")
 	expect_match '^hcasim[0-9]+$' "$name"
 	expect_match "link $name/1 state ACTIVE .* netdev $netdev" "$(rdma link show "$name/1")"
-	expect "a uverbs node" test -c "/dev/infiniband/$(ls "/sys/bus/pci/devices/$vf/infiniband_verbs")"
-	expect "a umad node" test -c "$(umad_node "$vf")"
+	expect "a uverbs node" test -c "$(vf_node "$vf" uverbs)"
+	expect "a umad node" test -c "$(vf_node "$vf" umad)"
 	guid_is_of_mac "$(cat "/sys/class/infiniband/$name/node_guid")" "$(cat "/sys/class/net/$netdev/address")"
 }
 
@@ -167,8 +190,8 @@ pod_owns() {
 	exits "$refused" uverbs open "$node"
 	exits "$refused" pod_exec b uverbs open "$node"
 	exits "$refused" uverbs context "$node"
-	exits "$refused" uverbs open "$(umad_node "$(pod_vf a)")"
-	pod_exec a uverbs open "$(umad_node "$(pod_vf a)")"
+	exits "$refused" uverbs open "$(vf_node "$(pod_vf a)" umad)"
+	pod_exec a uverbs open "$(vf_node "$(pod_vf a)" umad)"
 	expect_match 'np_cnp_sent' "$(pod_exec a rdma statistic show)"
 	pod_delete a
 	marks 104 pod_exec b uverbs modify "$(pod_uverbs b)"
@@ -204,8 +227,6 @@ move_under_holder() {
 	wait_until 10 test -e "/sys/class/infiniband/$name"
 }
 
-has_netdev() { [ -n "$(vf_netdev "$1")" ]; }
-
 netns_ends() {
 	local vf name
 	rdma_mode exclusive
@@ -229,11 +250,10 @@ netdev_ends() {
 	local vf
 	vf=$(first_vf)
 	vf_hcasim "$vf"
-	echo "$vf" >/sys/bus/pci/drivers/igbvf/unbind
+	unbind_vf "$vf"
 	wait_until 10 test ! -e "/sys/bus/pci/devices/$vf/infiniband"
 	expect "no counters left" test ! -e "$control/$vf"
-	echo "$vf" >/sys/bus/pci/drivers/igbvf/bind
-	wait_until 10 test -d "/sys/bus/pci/devices/$vf/net"
+	bind_vf "$vf"
 	vf_hcasim "$vf"
 	echo "$vf" >"$control/remove"
 }
@@ -243,12 +263,174 @@ vfs_end() {
 	count=$(cat "/sys/bus/pci/devices/$pf/sriov_numvfs")
 	vf=$(basename "$(readlink "/sys/bus/pci/devices/$pf/virtfn0")")
 	vf_hcasim "$vf"
-	echo 0 >"/sys/bus/pci/devices/$pf/sriov_numvfs"
+	set_vfs "$pf" 0
 	expect_match '^0$' "$(rdma link | grep -c '^link hcasim' || true)"
-	echo "$count" >"/sys/bus/pci/devices/$pf/sriov_numvfs"
-	wait_until 10 test -d "/sys/bus/pci/devices/$vf/net"
+	set_vfs "$pf" "$count"
+	wait_until 10 has_netdev "$vf"
 	vf_hcasim "$vf"
 	echo "$vf" >"$control/remove"
+}
+
+# VF ABI CMD…: a process that holds the VF's device open outlives the end of the device by CMD, but for its commands.
+outlived_by_holder() {
+	local vf=$1 abi=$2 dev
+	shift 2
+	vf_address "$vf"
+	rdma_wait_gid '' "$(vf_hcasim "$vf")" "$(vf_ip "$vf")"
+	dev=$(cat "/sys/bus/pci/devices/$vf/infiniband_verbs/"*/dev)
+	start_holder "$(vf_rdma "$vf")" --via "$abi" --ahs 2 --rtr
+	expect_match '^alive$' "$(ask_holder)"
+	"$@"
+	expect_match '^EIO$' "$(ask_holder)"
+	expect_match 'uverbs[0-9]+ \(deleted\)' "$(ls -l "/proc/$holder/fd")"
+	expect_fail "a uverbs node with the old number" grep -qx "$dev" "/sys/bus/pci/devices/$vf/infiniband_verbs/"*/dev
+	release_holder
+}
+
+unbind_under_holder() {
+	local vf abi
+	vf=$(first_vf)
+	for abi in ioctl write; do
+		outlived_by_holder "$vf" "$abi" unbind_vf "$vf"
+		expect "no RDMA device" test -z "$(vf_rdma "$vf")"
+		bind_vf "$vf"
+	done
+}
+
+vfs_end_under_holder() {
+	local pf=${LAB_PFS##* } vf count
+	count=$(cat "/sys/bus/pci/devices/$pf/sriov_numvfs")
+	vf=$(basename "$(readlink "/sys/bus/pci/devices/$pf/virtfn0")")
+	outlived_by_holder "$vf" ioctl set_vfs "$pf" 0
+	expect "no VF" test ! -e "/sys/bus/pci/devices/$vf"
+	set_vfs "$pf" "$count"
+	wait_until 10 has_netdev "$vf"
+}
+
+reregister_under_holder() {
+	local vf
+	vf=$(first_vf)
+	outlived_by_holder "$vf" ioctl vf_reregister "$vf"
+	uverbs context "$(vf_rdma "$vf")"
+}
+
+# VF: what stays over a re-registration, and what does not.
+identity() { cat "/sys/bus/pci/devices/$1/infiniband/"*/node_guid; }
+numbers() {
+	cat "/sys/bus/pci/devices/$1/infiniband_verbs/"*/dev "/sys/bus/pci/devices/$1/infiniband_mad/umad"*/dev
+	rdma -j dev show "$(vf_rdma "$1")" | grep -o '"ifindex":[0-9]*'
+}
+
+reregisters() {
+	local vf name guid before
+	vf=$(first_vf)
+	vf_address "$vf"
+	name=$(vf_hcasim "$vf")
+	write_fails "$control/reregister" 'No such device' "$(vf_list | tail -n 1)"
+	for _ in 1 2; do
+		guid=$(identity "$vf")
+		before=$(numbers "$vf")
+		vf_reregister "$vf"
+		expect_match "^$guid$" "$(identity "$vf")"
+		expect_fail "a number of before: $before" grep -xF "$before" <(numbers "$vf")
+		expect_match '^1$' "$(rdma link | grep -c '^link hcasim')"
+		rdma_wait_gid '' "$name" "$(vf_ip "$vf")"
+		marks 104 uverbs modify "$(vf_node "$vf" uverbs)"
+	done
+}
+
+# The netdev stays where it is, the device comes back in the initial netns.
+reregisters_in_pod() {
+	local vf
+	rdma_mode exclusive
+	pod_create a --vf next --rdma hcasim
+	vf=$(pod_vf a)
+	expect "no device in the initial netns" test -z "$(ls /sys/class/infiniband)"
+	vf_reregister "$vf"
+	expect_match '^hcasim[0-9]+$' "$(ls /sys/class/infiniband)"
+	exits "$refused" pod_exec a uverbs open "$(vf_node "$vf" uverbs)"
+}
+
+# 6.1 makes issm nodes for RoCE ports always, 6.12 and 7.3 never.
+issm() {
+	local vf
+	vf=$(first_vf)
+	vf_hcasim "$vf"
+	if kernel_at_least 6.12; then
+		expect_fail "an issm node" test -c "$(vf_node "$vf" issm)"
+	else
+		expect "an issm node" test -c "$(vf_node "$vf" issm)"
+	fi
+	echo "$vf" >"$control/remove"
+	echo Y >"$control/issm"
+	vf_hcasim "$vf"
+	expect "an issm node" test -c "$(vf_node "$vf" issm)"
+	expect "a umad node" test -c "$(vf_node "$vf" umad)"
+	exec 8<>"$(vf_node "$vf" issm)"
+	echo "$vf" >"$control/remove"
+	exec 8>&-
+}
+
+issm_in_pod() {
+	local node
+	rdma_mode exclusive
+	echo Y >"$control/issm"
+	pod_create a --vf next --rdma hcasim
+	node=$(vf_node "$(pod_vf a)" issm)
+	exits "$refused" uverbs open "$node"
+	pod_exec a uverbs open "$node"
+}
+
+# 6.1 and 6.12 know a name once for all network namespaces, 7.3 once in each.
+one_name() {
+	local vf_a vf_b name other guid_a guid_b
+	rdma_mode exclusive
+	vf_a=$(first_vf) vf_b=$(vf_list | tail -n 1)
+	name=$(vf_hcasim "$vf_a") other=$(vf_hcasim "$vf_b")
+	guid_a=$(identity "$vf_a") guid_b=$(identity "$vf_b")
+	pod_create a
+	pod_create b
+	rdma dev set "$name" netns a
+	rdma dev set "$other" netns b
+	if ! kernel_at_least 7.0; then
+		expect_match 'File exists' "$(pod_exec b rdma dev set "$other" name "$name" 2>&1 || true)"
+		return
+	fi
+	pod_exec b rdma dev set "$other" name "$name"
+	expect_match "^$guid_a$" "$(pod_exec a cat "/sys/class/infiniband/$name/node_guid")"
+	expect_match "^$guid_b$" "$(pod_exec b cat "/sys/class/infiniband/$name/node_guid")"
+	pod_exec a uverbs context "$(vf_node "$vf_a" uverbs)"
+	pod_exec b uverbs context "$(vf_node "$vf_b" uverbs)"
+	exits "$refused" pod_exec b uverbs open "$(vf_node "$vf_a" uverbs)"
+	ip netns delete a
+	wait_until 10 test -e "/sys/class/infiniband/$name"
+	# The second to come back finds its name taken; the kernel makes one of its index.
+	ip netns delete b
+	wait_until 10 has_rdma "$vf_b"
+	expect_match '^ibdev[0-9]+$' "$(vf_rdma "$vf_b")"
+}
+
+lines_of_holder() { expect_match "^$1$" "$(grep -c "pid $holder " "$control/$2")"; }
+
+attributes() {
+	local vf name path
+	vf=$(first_vf)
+	vf_address "$vf"
+	name=$(vf_hcasim "$vf")
+	rdma_wait_gid '' "$name" "$(vf_ip "$vf")"
+	start_holder "$name" --qps 3 --mrs 2 --ahs 4 --rtr --tclass 106 --sl 5
+	path="port 1 sl 5 static_rate 0 tclass 106 flow_label 0 hop_limit 64 sgid_index [0-9]+ dgid $(ipv4_gid "$(vf_ip "$vf")") "
+	path+="dmac $(cat "/sys/class/net/$(vf_netdev "$vf")/address")"
+	lines_of_holder 3 "$vf/qps"
+	lines_of_holder 2 "$vf/mrs"
+	lines_of_holder 4 "$vf/ahs"
+	expect_match "qpn [0-9]+ type 2 pid $holder state 2 given 0x[0-9a-f]+ .* path_mtu 3 dest_qpn [0-9]+ .* $path" \
+		"$(cat "$control/$vf/qps")"
+	expect_match "pid $holder $path" "$(cat "$control/$vf/ahs")"
+	expect_match "pid $holder start 0x[0-9a-f]+ length 4096 access 0x1" "$(cat "$control/$vf/mrs")"
+	expect_match 'qpn 1 type 1 pid 0 state 3 ' "$(cat "$control/$vf/qps")"
+	release_holder
+	expect_fail "an object of a process that is gone" grep -r "pid $holder " "$control/$vf"
 }
 
 many_times() {
@@ -268,12 +450,11 @@ add_races_unbind() {
 	for _ in {1..20}; do
 		netdev=$(vf_netdev "$vf")
 		echo "$vf $netdev" >"$control/add" 2>/dev/null &
-		echo "$vf" >/sys/bus/pci/drivers/igbvf/unbind
+		unbind_vf "$vf"
 		wait $! || true
 		wait_until 10 test ! -e "$control/$vf"
 		expect "no RDMA device" test -z "$(vf_rdma "$vf")"
-		echo "$vf" >/sys/bus/pci/drivers/igbvf/bind
-		wait_until 10 has_netdev "$vf"
+		bind_vf "$vf"
 	done
 }
 
@@ -318,11 +499,15 @@ shared_mode() {
 each() {
 	load
 	remove_all
+	echo N >"$control/issm"
 	"$1"
 }
 
-for case in registers says_no every_vf gids_follow counters client_on_hcasim client_on_rxe shared_mode pod_owns descriptors_travel \
-	move_under_holder netns_ends netdev_ends vfs_end many_times add_races_unbind configfs_knows unloads unloads_under_holder; do
+[ $# -gt 0 ] || set -- registers says_no every_vf gids_follow counters attributes client_on_hcasim client_on_rxe issm shared_mode \
+	pod_owns issm_in_pod descriptors_travel one_name move_under_holder netns_ends netdev_ends vfs_end unbind_under_holder \
+	vfs_end_under_holder reregisters reregisters_in_pod reregister_under_holder many_times add_races_unbind configfs_knows \
+	unloads unloads_under_holder
+for case; do
 	eval "run_$case() { each $case; }"
 	run_case "$case" "run_$case"
 done
