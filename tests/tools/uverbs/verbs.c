@@ -489,7 +489,7 @@ int create_ah(struct client *c, uint32_t *handle)
 
 /* ---- the states of a queue pair ---- */
 
-static int modify_to_init(struct client *c, const struct qp *qp)
+int modify_to_init(struct client *c, const struct qp *qp)
 {
 	struct ib_uverbs_modify_qp request = {
 		.qp_handle = qp->handle,
