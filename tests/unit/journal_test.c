@@ -56,6 +56,15 @@ static void rewrite(const char *from, const char *to)
 	fputs(fresh, f);
 }
 
+/* Not the bytes: what lies between the members is anything. */
+static void same_claim(const struct known_claim *a, const struct known_claim *b)
+{
+	assert_int_equal(a->index, b->index);
+	assert_int_equal(a->node_guid, b->node_guid);
+	assert_string_equal(a->parent, b->parent);
+	assert_memory_equal(&a->claim, &b->claim, sizeof(a->claim)); /* which has no holes */
+}
+
 static void what_is_written_is_read(void **state)
 {
 	struct known_claim written[2] = { example(5), example(WARDEN_NO_INDEX) }, read[4] = {};
@@ -65,7 +74,8 @@ static void what_is_written_is_read(void **state)
 	(void)state;
 	assert_int_equal(journal_write(dir(), written, 2, &err), 0);
 	assert_int_equal(journal_read(dir(), read, 4, &err), 2);
-	assert_memory_equal(read, written, sizeof(written));
+	same_claim(&read[0], &written[0]);
+	same_claim(&read[1], &written[1]);
 	assert_int_equal(stat(file(), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(access(temp_path("state/journal/claims.json.new"), F_OK), -1);
