@@ -56,7 +56,10 @@ void print_status(const cJSON *item, void *ctx)
 		printf("marking    not judged: the configuration names no profile\n");
 	printf("programs  ");
 	cJSON_ArrayForEach (p, programs)
-		printf(" %s", text(p, "name"));
+		if (number(p, "skipped") > 0)
+			printf(" %s(%.0f calls skipped)", text(p, "name"), number(p, "skipped"));
+		else
+			printf(" %s", text(p, "name"));
 	printf("\ncounters  ");
 	cJSON_ArrayForEach (p, cJSON_GetObjectItemCaseSensitive(item, "counters"))
 		printf(" %s=%.0f", p->string, p->valuedouble);

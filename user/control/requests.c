@@ -87,7 +87,7 @@ static void counters_json(struct loader *loader, cJSON *json)
 
 static void programs_json(struct loader *loader, cJSON *json)
 {
-	struct program_info programs[32];
+	struct program_info programs[64];
 	size_t count = loader_programs(loader, programs, ARRAY_SIZE(programs));
 
 	for (size_t i = 0; i < count; i++) {
@@ -96,6 +96,7 @@ static void programs_json(struct loader *loader, cJSON *json)
 		cJSON_AddStringToObject(p, "name", programs[i].name);
 		cJSON_AddStringToObject(p, "state", programs[i].state);
 		cJSON_AddNumberToObject(p, "id", programs[i].id);
+		cJSON_AddNumberToObject(p, "skipped", (double)programs[i].skipped);
 		cJSON_AddItemToArray(json, p);
 	}
 }

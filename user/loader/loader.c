@@ -769,25 +769,37 @@ int loader_map(const struct loader *l, enum loader_map map)
 	return bpf_object__find_map_fd_by_name(l->object[OBJECT_GUARD], map_names[map]);
 }
 
+/* The program that the held link of that name runs: an earlier start's own, where it is the same one. */
+static int linked_program(const struct loader *l, const char *pin, struct bpf_prog_info *info)
+{
+	struct bpf_link_info link = {};
+	uint32_t link_len = sizeof(link), len = sizeof(*info);
+	_cleanup_close_ int fd = -1;
+
+	*info = (struct bpf_prog_info){};
+	for (size_t i = 0; i < l->held_count && !link.id; i++)
+		if (!strcmp(l->held[i].name, pin) && bpf_obj_get_info_by_fd(l->held[i].fd, &link, &link_len))
+			return -errno;
+	fd = link.id ? bpf_prog_get_fd_by_id(link.prog_id) : -1;
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, info, &len) ? -ENOENT : 0;
+}
+
 size_t loader_programs(const struct loader *l, struct program_info *infos, size_t max)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < program_count && n < max; i++) {
 		const struct program *p = &programs[i];
-		struct bpf_prog_info info = {};
-		uint32_t len = sizeof(info);
-		struct bpf_program *prog;
+		struct bpf_prog_info info;
+		char pin[64];
 
-		if (!l->attached[p->object] || !program_wanted(p, l->mechanism))
+		if (!l->attached[p->object] || !program_wanted(p, l->mechanism) ||
+		    pin_name(p->object, p, pin, sizeof(pin)) || linked_program(l, pin, &info))
 			continue;
-		prog = bpf_object__find_program_by_name(l->object[p->object], p->name);
-		if (!bpf_program__autoload(prog))
-			continue;
-		bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len);
 		snprintf(infos[n].name, sizeof(infos[n].name), "%s.%s", objects[p->object].name, p->name);
 		infos[n].state = "pinned";
-		infos[n++].id = info.id;
+		infos[n].id = info.id;
+		infos[n++].skipped = info.recursion_misses;
 	}
 	return n;
 }

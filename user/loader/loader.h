@@ -112,6 +112,7 @@ struct program_info {
 	char name[48];
 	const char *state;
 	uint32_t id;
+	uint64_t skipped; /* calls that the kernel did not give it: a verdict that was not spoken */
 };
 /* Up to `max` attached programs; returns how many. */
 size_t loader_programs(const struct loader *loader, struct program_info *programs, size_t max);
