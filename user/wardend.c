@@ -159,7 +159,7 @@ static void orphans_ready(struct source *source, uint32_t events)
 		look_for_orphans(d, ORPHAN_SECONDS, 0);
 }
 
-/* Where nothing can refuse what comes after an open: the second line of the defence, and the first looked after. */
+/* Where the device cgroup carries the rule: its program can be detached, and is looked after. */
 static void fallback_ready(struct source *source, uint32_t events)
 {
 	struct daemon *d = CONTAINER_OF(source, struct daemon, fallback_source);
@@ -170,7 +170,6 @@ static void fallback_ready(struct source *source, uint32_t events)
 	(void)events;
 	if (read(source->fd, &ticks, sizeof(ticks)) < 0)
 		return;
-	track_limit(d->track);
 	r = loader_reattach(d->loader, &err);
 	if (r < 0)
 		events_fault(d->events, "the device cgroup's program was detached: %s", err.text);
@@ -181,7 +180,7 @@ static void fallback_ready(struct source *source, uint32_t events)
 /* A timer of its own, once a second, on the nodes that need it. */
 static int fallback_timer(const struct daemon *d)
 {
-	bool on = loader_mechanism(d->loader) >= GUARD_DEVICE_CGROUP && d->config.mode == MODE_ENFORCE;
+	bool on = loader_mechanism(d->loader) == GUARD_DEVICE_CGROUP && d->config.mode == MODE_ENFORCE;
 	const struct itimerspec every = { .it_interval.tv_sec = on, .it_value.tv_sec = on };
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 

@@ -465,6 +465,9 @@ static void note_limits(struct loader *l)
 		{ "marking.write-abi",
 		  "not in this version; a command by write(2) is audited after it was carried out" },
 		{ "packets", "not in this version" },
+		{ "exclusive.rdma-max",
+		  "not in this version, on purpose: on 6.1 and 6.12 a limit in rdma.max panics the "
+		  "kernel when its cgroup is removed and then the device" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)

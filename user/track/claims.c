@@ -14,7 +14,6 @@
 #include "lib/util.h"
 #include "track/clean.h"
 #include "track/internal.h"
-#include "track/limits.h"
 #include "track/map.h"
 
 /* ---- the request ---- */
@@ -174,10 +173,6 @@ static void known_add(struct track *t, uint32_t index, const struct warden_claim
 static void known_remove(struct track *t, struct known_claim *k)
 {
 	struct warden_claim claim = k->claim;
-	struct warden_device d;
-
-	if (t->limits && track_device_get(t, k->index, &d))
-		limits_lift(d.name);
 
 	*k = t->known[--t->known_count];
 	owner_remove(t, &claim);
@@ -371,26 +366,6 @@ void claims_settle(struct track *t)
 		if (device_came(t, keys[i], &change))
 			pr_info("the claim of %s is in force again", change.claim.owner);
 	save(t);
-}
-
-int track_limit(struct track *t)
-{
-	struct warden_device d;
-	char cgroup[512];
-	int r;
-
-	t->limits = true;
-	for (size_t i = 0; i < t->known_count; i++) {
-		const struct known_claim *k = &t->known[i];
-
-		if (!k->claim.cgroup_id || !track_device_get(t, k->index, &d) ||
-		    cgroup_path(k->claim.cgroup_id, cgroup, sizeof(cgroup)))
-			continue;
-		r = limits_set(d.name, cgroup);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 /* ---- orphans ---- */

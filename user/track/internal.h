@@ -10,7 +10,6 @@ struct track {
 	int cdevs, claims, owners, devices, majors; /* map descriptors, the loader's */
 	uint32_t max_devices;
 	struct netns_id host;
-	bool limits; /* rdma.max is used */
 	const char *state_dir;
 	/*
 	 * The map of claims, which nobody else writes, in memory: each event asks it. And, without an index, the claims on

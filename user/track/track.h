@@ -88,12 +88,6 @@ bool track_event(struct track *track, const struct warden_event *event, struct c
  */
 bool track_orphans(struct track *track, void (*ended)(const struct claim_change *change, void *ctx), void *ctx);
 
-/*
- * Limits the claimed devices to their owners by rdma.max, from now on: to be called again as often as new cgroups are to
- * be limited too. 0, or -EOPNOTSUPP: this node cannot.
- */
-int track_limit(struct track *track);
-
 /* Look-ups for events: false when there is none (any more). */
 bool track_device_get(const struct track *track, uint32_t index, struct warden_device *device);
 bool track_claim_get(const struct track *track, uint32_t index, struct warden_claim *claim);
