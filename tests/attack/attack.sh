@@ -10,8 +10,8 @@ set -uo pipefail
 # shellcheck source=../vm/warden.sh
 . "$LAB_REPO/tests/vm/warden.sh"
 
-mechanisms='lsm fmod_ret device-cgroup kill'
-# For a look at what the suite says of a guard that does not refuse.
+: "${ATTACK_MECHANISMS:=lsm fmod_ret device-cgroup kill}"
+# The mode is for a look at what the suite says of a guard that does not refuse.
 : "${ATTACK_MODE:=enforce}"
 only=${1-}
 here=$LAB_REPO/tests/attack
@@ -146,7 +146,7 @@ for mode in exclusive shared; do
 	scene_begin >"$work/scene" 2>&1 || { cat "$work/scene"; say_case 'not ok' "$mode: the scene"; break; }
 	run_bare || continue
 	first=yes
-	for mechanism in $mechanisms; do
+	for mechanism in $ATTACK_MECHANISMS; do
 		if mechanism_exists "$mechanism"; then run_mechanism; fi
 	done
 	scene_end

@@ -7,5 +7,5 @@ group_by(.vector)[]
 | [
 	(if $bad != [] then "not ok" elif ($skipped | length) == length then "skip" else "ok" end),
 	"\(.[0].mode), \(.[0].mechanism): \(.[0].vector)\(if $bad == [] and ($skipped | length) == length then " # " + $skipped[0].reason else "" end)",
-	($bad | map("\(.kind) by \(.role): \(.verdict): \(.outcome) at \(.step), pid \(.pid); bare kernel: \(.bare)") | join("\n    "))
+	($bad | map("\(.kind) by \(.role): \(.verdict): \(.outcome) at \(.step), pid \(.pid); bare kernel: \(.bare)") | join("\\n    "))
 ] | join("\t")
