@@ -26,12 +26,16 @@ function quantile(n, q) { return sorted[int((n - 1) * q + 0.5) + 1] }
 # Fills `sorted` with what `how` makes of the rounds: value, ratio to none, difference to none.
 function collect(guard, what, arm, how, over,    r, n, v, base) {
 	if (over == "") over = "none"
-	n = rounds[guard, what]
-	for (r = 1; r <= n; r++) {
+	n = 0
+	for (r = 1; r <= rounds[guard, what]; r++) {
 		v = value[guard, r, arm, what] + 0
 		base = value[guard, r, over, what] + 0
-		if (v <= 0 || base <= 0) { print "bench: no " what " in round " r | "cat >&2"; failed = 1; v = base = 1 }
-		sorted[r] = how == "ratio" ? v / base : how == "difference" ? v - base : v
+		if (v <= 0 || base <= 0) {
+			print "bench: no " what " in round " r | "cat >&2"
+			failed = 1
+			continue
+		}
+		sorted[++n] = how == "ratio" ? v / base : how == "difference" ? v - base : v
 	}
 	sort(n)
 	return n
@@ -59,9 +63,9 @@ function ratio_row(name, guard, what, unit, target,    n, r, ok) {
 function difference_row(name, guard, what,    d) {
 	d = median(guard, what, "warden", "difference")
 	row(name, sprintf("%.4g ns", median(guard, what, "none", "value")),
-	    sprintf("+%.0f", median(guard, what, "empty", "difference")), sprintf("+%.0f", d),
-	    quartiles(guard, what, "warden", "difference", "%.0f"),
-	    sprintf("+%.0f", median(guard, what, "warden", "difference", "empty")), "<= +300 ns", d <= 300 ? "met" : "missed")
+	    sprintf("%+.0f", median(guard, what, "empty", "difference")), sprintf("%+.0f", d),
+	    quartiles(guard, what, "warden", "difference", "%+.0f"),
+	    sprintf("%+.0f", median(guard, what, "warden", "difference", "empty")), "<= +300 ns", d <= 300 ? "met" : "missed")
 }
 
 function guard_rows(guard) {
@@ -75,8 +79,8 @@ END {
 	row("", "without", "empty", "with", "quartiles", "own", "target", "")
 	guard_rows("lsm")
 	guard_rows("fmod_ret")
-	ratio_row("ib_write_bw, 4096 bytes", "lsm", "write-bw", "MiB/s", 0)
-	ratio_row("ib_write_lat, 2 bytes", "lsm", "write-lat", "us", 0)
+	ratio_row("ib_write_bw, 4096 bytes", "lsm", "write-bw", "pkt/s", 0)
+	ratio_row("ib_write_lat, 2 bytes", "lsm", "write-lat", "pkt/s", 0)
 	print "\nOpens and traffic as ratios to the same round without a program, ioctls as differences; medians of the rounds."
 	print "own: with over empty, what the warden costs beyond any other program on the same hooks."
 
