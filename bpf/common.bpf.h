@@ -24,27 +24,6 @@ static __always_inline const struct warden_settings *settings_get(void)
 	return bpf_map_lookup_elem(&settings, &zero);
 }
 
-/*
- * The kernel skips a tracing program (fmod_ret, fentry; not an LSM one) on a CPU where another task was preempted inside
- * the same program (prog->active, kernel/bpf/trampoline.c): the call that is skipped would pass unjudged. So the whole of
- * such a program runs without preemption. Kernels before 6.10 have no such functions; preempt=voluntary, the default of
- * distributions then, does not preempt a program either.
- */
-void bpf_preempt_disable(void) __weak __ksym;
-void bpf_preempt_enable(void) __weak __ksym;
-
-#define UNPREEMPTED(verdict)                              \
-	({                                                \
-		int verdict_;                             \
-                                                          \
-		if (bpf_ksym_exists(bpf_preempt_disable)) \
-			bpf_preempt_disable();            \
-		verdict_ = (verdict);                     \
-		if (bpf_ksym_exists(bpf_preempt_enable))  \
-			bpf_preempt_enable();             \
-		verdict_;                                 \
-	})
-
 /* Read directly, not by helpers: each touch of a device asks. */
 static __always_inline __u64 caller_netns_cookie(void)
 {

@@ -18,6 +18,10 @@
  * nothing but vmlinux BTF, so it is in force before any RDMA module is loaded, and stays in force, by its pins, when
  * wardend is gone.
  *
+ * The kernel skips a tracing program (fmod_ret, fentry; not an LSM or a cgroup one) on a CPU where another task was
+ * preempted inside the same program (prog->active, kernel/bpf/trampoline.c): on a preemptible kernel the call then passes
+ * unjudged. Disabling preemption inside the program does not help: the task is then preempted where it is enabled again.
+ *
  * Failure: what cannot be read is refused where the device is claimed and the rule enforced. A node of the RDMA stack
  * that is not in the map of character devices is closed to everybody, and counted.
  */
@@ -180,13 +184,13 @@ int BPF_PROG(open_lsm, struct file *file, int ret)
 SEC("fmod_ret/security_file_open")
 int BPF_PROG(open_fmod_ret, struct file *file, int ret)
 {
-	return UNPREEMPTED(ret ? ret : guard_touch(file, RULE_EXCLUSIVE_OPEN, HOOK_REFUSES_AND_KILLS));
+	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_OPEN, HOOK_REFUSES_AND_KILLS);
 }
 
 SEC("fentry/security_file_open")
 int BPF_PROG(open_kill, struct file *file)
 {
-	UNPREEMPTED(guard_touch(file, RULE_EXCLUSIVE_OPEN, HOOK_KILLS));
+	guard_touch(file, RULE_EXCLUSIVE_OPEN, HOOK_KILLS);
 	return 0;
 }
 
@@ -199,13 +203,13 @@ int BPF_PROG(receive_lsm, struct file *file, int ret)
 SEC("fmod_ret/security_file_receive")
 int BPF_PROG(receive_fmod_ret, struct file *file, int ret)
 {
-	return UNPREEMPTED(ret ? ret : guard_touch(file, RULE_EXCLUSIVE_FD_PASS, HOOK_REFUSES_AND_KILLS));
+	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_FD_PASS, HOOK_REFUSES_AND_KILLS);
 }
 
 SEC("fentry/security_file_receive")
 int BPF_PROG(receive_kill, struct file *file)
 {
-	UNPREEMPTED(guard_touch(file, RULE_EXCLUSIVE_FD_PASS, HOOK_KILLS));
+	guard_touch(file, RULE_EXCLUSIVE_FD_PASS, HOOK_KILLS);
 	return 0;
 }
 
@@ -218,13 +222,13 @@ int BPF_PROG(mmap_lsm, struct file *file, unsigned long reqprot, unsigned long p
 SEC("fmod_ret/security_mmap_file")
 int BPF_PROG(mmap_fmod_ret, struct file *file, unsigned long prot, unsigned long flags, int ret)
 {
-	return UNPREEMPTED(ret ? ret : guard_touch(file, RULE_EXCLUSIVE_MMAP, HOOK_REFUSES_AND_KILLS));
+	return ret ? ret : guard_touch(file, RULE_EXCLUSIVE_MMAP, HOOK_REFUSES_AND_KILLS);
 }
 
 SEC("fentry/security_mmap_file")
 int BPF_PROG(mmap_kill, struct file *file, unsigned long prot, unsigned long flags)
 {
-	UNPREEMPTED(guard_touch(file, RULE_EXCLUSIVE_MMAP, HOOK_KILLS));
+	guard_touch(file, RULE_EXCLUSIVE_MMAP, HOOK_KILLS);
 	return 0;
 }
 
@@ -237,13 +241,13 @@ int BPF_PROG(ioctl_lsm, struct file *file, unsigned int cmd, unsigned long arg, 
 SEC("fmod_ret/security_file_ioctl")
 int BPF_PROG(ioctl_fmod_ret, struct file *file, unsigned int cmd, unsigned long arg, int ret)
 {
-	return UNPREEMPTED(ret ? ret : guard_ioctl(file, cmd, arg, false));
+	return ret ? ret : guard_ioctl(file, cmd, arg, false);
 }
 
 SEC("fentry/security_file_ioctl")
 int BPF_PROG(ioctl_kill, struct file *file, unsigned int cmd, unsigned long arg)
 {
-	UNPREEMPTED(guard_touch(file, RULE_EXCLUSIVE_INHERITED_FD, HOOK_KILLS));
+	guard_touch(file, RULE_EXCLUSIVE_INHERITED_FD, HOOK_KILLS);
 	return 0;
 }
 
@@ -256,13 +260,13 @@ int BPF_PROG(compat_lsm, struct file *file, unsigned int cmd, unsigned long arg,
 SEC("fmod_ret/security_file_ioctl_compat")
 int BPF_PROG(compat_fmod_ret, struct file *file, unsigned int cmd, unsigned long arg, int ret)
 {
-	return UNPREEMPTED(ret ? ret : guard_ioctl(file, cmd, arg, false));
+	return ret ? ret : guard_ioctl(file, cmd, arg, false);
 }
 
 SEC("fentry/security_file_ioctl_compat")
 int BPF_PROG(compat_kill, struct file *file, unsigned int cmd, unsigned long arg)
 {
-	UNPREEMPTED(guard_touch(file, RULE_EXCLUSIVE_INHERITED_FD, HOOK_KILLS));
+	guard_touch(file, RULE_EXCLUSIVE_INHERITED_FD, HOOK_KILLS);
 	return 0;
 }
 
@@ -275,12 +279,12 @@ int BPF_PROG(netlink_lsm, struct sock *sk, struct sk_buff *skb, int ret)
 SEC("fmod_ret/security_netlink_send")
 int BPF_PROG(netlink_fmod_ret, struct sock *sk, struct sk_buff *skb, int ret)
 {
-	return UNPREEMPTED(ret ? ret : guard_netlink(sk, skb, HOOK_REFUSES_AND_KILLS));
+	return ret ? ret : guard_netlink(sk, skb, HOOK_REFUSES_AND_KILLS);
 }
 
 SEC("fentry/security_netlink_send")
 int BPF_PROG(netlink_kill, struct sock *sk, struct sk_buff *skb)
 {
-	UNPREEMPTED(guard_netlink(sk, skb, HOOK_KILLS));
+	guard_netlink(sk, skb, HOOK_KILLS);
 	return 0;
 }

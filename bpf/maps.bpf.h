@@ -67,7 +67,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 512);
 	__type(key, struct warden_own);
-	__type(value, __u32); /* not used */
+	__type(value, __u64); /* for wardend: the round in which it was entered */
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } own SEC(".maps");
 

@@ -191,7 +191,6 @@ static long match_netdev(void *map, __u32 *index, struct warden_device *d, struc
 		if (!d->parent[i])
 			break;
 	}
-	d->netdev_cookie = m->to_cookie;
 	d->netdev_inum = m->to_inum;
 	report_netdev_move(*index, d, m, from_inum);
 	return 0;

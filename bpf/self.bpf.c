@@ -102,7 +102,7 @@ int BPF_PROG(map_lsm, struct bpf_map *map, unsigned int mode, int ret)
 SEC("fmod_ret/security_bpf_map")
 int BPF_PROG(map_fmod_ret, struct bpf_map *map, unsigned int mode, int ret)
 {
-	return UNPREEMPTED(ret ? ret : protect(OWN_MAP, BPF_CORE_READ(map, id), false));
+	return ret ? ret : protect(OWN_MAP, BPF_CORE_READ(map, id), false);
 }
 
 SEC("lsm/bpf_prog")
@@ -114,7 +114,7 @@ int BPF_PROG(program_lsm, struct bpf_prog *prog, int ret)
 SEC("fmod_ret/security_bpf_prog")
 int BPF_PROG(program_fmod_ret, struct bpf_prog *prog, int ret)
 {
-	return UNPREEMPTED(ret ? ret : protect(OWN_PROGRAM, BPF_CORE_READ(prog, aux, id), false));
+	return ret ? ret : protect(OWN_PROGRAM, BPF_CORE_READ(prog, aux, id), false);
 }
 
 /* 6.15 added an argument, so the verdict of the program before is not read: a refusal stands whatever comes after it. */
@@ -127,7 +127,7 @@ int BPF_PROG(bpf_lsm, int cmd, union bpf_attr *attr, unsigned int size)
 SEC("fmod_ret/security_bpf")
 int BPF_PROG(bpf_fmod_ret, int cmd, union bpf_attr *attr, unsigned int size)
 {
-	return UNPREEMPTED(guard_bpf(cmd, attr));
+	return guard_bpf(cmd, attr);
 }
 
 SEC("lsm/inode_unlink")
@@ -139,7 +139,7 @@ int BPF_PROG(unlink_lsm, struct inode *dir, struct dentry *dentry, int ret)
 SEC("fmod_ret/security_inode_unlink")
 int BPF_PROG(unlink_fmod_ret, struct inode *dir, struct dentry *dentry, int ret)
 {
-	return UNPREEMPTED(ret ? ret : guard_folder(dir));
+	return ret ? ret : guard_folder(dir);
 }
 
 SEC("lsm/inode_rmdir")
@@ -151,7 +151,7 @@ int BPF_PROG(rmdir_lsm, struct inode *dir, struct dentry *dentry, int ret)
 SEC("fmod_ret/security_inode_rmdir")
 int BPF_PROG(rmdir_fmod_ret, struct inode *dir, struct dentry *dentry, int ret)
 {
-	return UNPREEMPTED(ret ? ret : guard_folder(dir));
+	return ret ? ret : guard_folder(dir);
 }
 
 SEC("lsm/inode_rename")
@@ -164,5 +164,5 @@ SEC("fmod_ret/security_inode_rename")
 int BPF_PROG(rename_fmod_ret, struct inode *from, struct dentry *entry, struct inode *to, struct dentry *other,
 	     unsigned int flags, int ret)
 {
-	return UNPREEMPTED(ret ? ret : guard_rename(from, to));
+	return ret ? ret : guard_rename(from, to);
 }

@@ -115,8 +115,7 @@ struct warden_device {
 	__u32 netns_inum;
 	__u32 uverbs; /* kernel dev_t of its uverbs node, 0: none seen */
 	__s32 objects[OBJECT_COUNT];
-	__u64 netdev_cookie; /* the netns that its netdev was last seen to come into, 0: none seen */
-	__u32 netdev_inum;
+	__u32 netdev_inum; /* the netns that its netdev was last seen to come into, 0: none seen */
 	__u32 pad;
 	__u64 marking_right; /* address vectors with a DSCP of the profile */
 	__u64 marking_wrong;
@@ -216,7 +215,7 @@ struct warden_event {
 
 _Static_assert(sizeof(struct warden_cdev) == 8, "layout");
 _Static_assert(sizeof(struct warden_claim) == 376, "layout");
-_Static_assert(sizeof(struct warden_device) == 176, "layout");
+_Static_assert(sizeof(struct warden_device) == 168, "layout");
 _Static_assert(sizeof(struct warden_settings) == 288, "layout");
 _Static_assert(sizeof(struct warden_merge_key) == 48, "layout");
 _Static_assert(sizeof(struct warden_merge) == 48, "layout");

@@ -37,9 +37,13 @@
 #include "track/journal.h"
 #include "track/track.h"
 
-#define MODULE_TRIES 40 /* of 250 ms: from a module's uevent until its BTF and functions can be used */
+#define MODULE_TRIES 40 /* of RETRY_MS: from a module's uevent until its BTF and functions can be used */
 
-#define ORPHAN_SECONDS 2 /* between two looks at a device that is not clean yet */
+#define RETRY_MS 250
+#define SWEEP_MS 1100 /* a little more than MERGE_WINDOW_NS */
+#define ORPHAN_FIRST_MS 100 /* a netns is taken down in steps, its devices come out one after the other */
+#define ORPHAN_MS 2000 /* between two looks at a device that is not clean yet */
+#define FALLBACK_MS 1000
 
 struct daemon {
 	struct config config;
@@ -126,20 +130,28 @@ static int check_namespaces(struct err *err)
 
 /* ---- what wakes the daemon ---- */
 
-static void sweep_later(struct daemon *d)
+/* The timer goes off in that many ms, and where `again`, every so many; 0 stops it. */
+static void timer_set(const struct source *timer, long ms, bool again)
 {
-	const struct itimerspec once = { .it_value.tv_sec = 1, .it_value.tv_nsec = 100000000 };
+	const struct timespec when = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+	const struct itimerspec spec = { .it_value = when, .it_interval = again ? when : (struct timespec){} };
 
-	if (!d->sweeping)
-		d->sweeping = !timerfd_settime(d->sweep_source.fd, 0, &once, NULL);
+	timerfd_settime(timer->fd, 0, &spec, NULL);
 }
 
-/* A netns is taken down in steps, its devices come out one after the other: a little later is soon enough. */
-static void look_for_orphans(struct daemon *d, time_t seconds, long ms)
+/* False: it was stopped or set anew since it woke the loop. */
+static bool timer_fired(const struct source *timer)
 {
-	const struct itimerspec once = { .it_value.tv_sec = seconds, .it_value.tv_nsec = ms * 1000000 };
+	uint64_t ticks;
 
-	timerfd_settime(d->orphan_source.fd, 0, &once, NULL);
+	return read(timer->fd, &ticks, sizeof(ticks)) == sizeof(ticks);
+}
+
+static void sweep_later(struct daemon *d)
+{
+	if (!d->sweeping)
+		timer_set(&d->sweep_source, SWEEP_MS, false);
+	d->sweeping = true;
 }
 
 static void orphan_ended(const struct claim_change *change, void *ctx)
@@ -152,11 +164,10 @@ static void orphan_ended(const struct claim_change *change, void *ctx)
 static void orphans_ready(struct source *source, uint32_t events)
 {
 	struct daemon *d = CONTAINER_OF(source, struct daemon, orphan_source);
-	uint64_t ticks;
 
 	(void)events;
-	if (read(source->fd, &ticks, sizeof(ticks)) >= 0 && track_orphans(d->track, orphan_ended, d))
-		look_for_orphans(d, ORPHAN_SECONDS, 0);
+	if (timer_fired(source) && track_orphans(d->track, orphan_ended, d))
+		timer_set(source, ORPHAN_MS, false);
 }
 
 /* Where the device cgroup carries the rule: its program can be detached, and is looked after. */
@@ -164,11 +175,10 @@ static void fallback_ready(struct source *source, uint32_t events)
 {
 	struct daemon *d = CONTAINER_OF(source, struct daemon, fallback_source);
 	struct err err;
-	uint64_t ticks;
 	int r;
 
 	(void)events;
-	if (read(source->fd, &ticks, sizeof(ticks)) < 0)
+	if (!timer_fired(source))
 		return;
 	r = loader_reattach(d->loader, &err);
 	if (r < 0)
@@ -177,26 +187,13 @@ static void fallback_ready(struct source *source, uint32_t events)
 		events_fault(d->events, "the device cgroup's program was detached by somebody and is attached again");
 }
 
-/* A timer of its own, once a second, on the nodes that need it. */
-static int fallback_timer(const struct daemon *d)
-{
-	bool on = loader_mechanism(d->loader) == GUARD_DEVICE_CGROUP && d->config.mode == MODE_ENFORCE;
-	const struct itimerspec every = { .it_interval.tv_sec = on, .it_value.tv_sec = on };
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-
-	if (fd >= 0)
-		timerfd_settime(fd, 0, &every, NULL);
-	return fd;
-}
-
 /* Tells what the programs have merged and nobody would tell, then looks again while there is anything. */
 static void sweep_ready(struct source *source, uint32_t events)
 {
 	struct daemon *d = CONTAINER_OF(source, struct daemon, sweep_source);
-	uint64_t ticks;
 
 	(void)events;
-	if (read(source->fd, &ticks, sizeof(ticks)) < 0)
+	if (!timer_fired(source))
 		return;
 	d->sweeping = false;
 	if (events_sweep(d->events, loader_map(d->loader, MAP_MERGES)))
@@ -217,7 +214,7 @@ static int on_event(void *ctx, void *data, size_t size)
 	if (track_event(d->track, ev, &change))
 		events_claim(d->events, &change, 0, 0);
 	if (ev->rule == RULE_NETNS_END)
-		look_for_orphans(d, 0, 100);
+		timer_set(&d->orphan_source, ORPHAN_FIRST_MS, false);
 	return 0;
 }
 
@@ -290,24 +287,16 @@ static void attach_rdma(struct daemon *d)
 		pr_info("the programs on the RDMA modules are attached");
 }
 
-static void retry_arm(struct daemon *d, bool on)
-{
-	struct itimerspec every = { .it_interval.tv_nsec = on ? 250000000 : 0, .it_value.tv_nsec = on ? 250000000 : 0 };
-
-	timerfd_settime(d->retry_source.fd, 0, &every, NULL);
-}
-
 static void retry_ready(struct source *source, uint32_t events)
 {
 	struct daemon *d = CONTAINER_OF(source, struct daemon, retry_source);
-	uint64_t ticks;
 
 	(void)events;
-	if (read(source->fd, &ticks, sizeof(ticks)) < 0)
+	if (!timer_fired(source))
 		return;
 	attach_rdma(d);
 	if (loader_rdma_attached(d->loader) || --d->tries_left <= 0)
-		retry_arm(d, false);
+		timer_set(source, 0, false);
 }
 
 static void uevent_ready(struct source *source, uint32_t events)
@@ -324,7 +313,7 @@ static void uevent_ready(struct source *source, uint32_t events)
 		return;
 	/* The uevent comes before the module is live, and its BTF with it. */
 	d->tries_left = MODULE_TRIES;
-	retry_arm(d, true);
+	timer_set(&d->retry_source, RETRY_MS, true);
 }
 
 /* The kubelet made the cgroup of the pods after wardend had started. */
@@ -404,6 +393,26 @@ static int signal_descriptor(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static int add_timer(struct daemon *d, struct source *source, void (*ready)(struct source *, uint32_t), struct err *err)
+{
+	return add_source(d, source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), ready, "timer", err);
+}
+
+static int open_timers(struct daemon *d, struct err *err)
+{
+	int r = add_timer(d, &d->retry_source, retry_ready, err);
+
+	if (!r)
+		r = add_timer(d, &d->sweep_source, sweep_ready, err);
+	if (!r)
+		r = add_timer(d, &d->orphan_source, orphans_ready, err);
+	if (!r)
+		r = add_timer(d, &d->fallback_source, fallback_ready, err);
+	if (!r && loader_mechanism(d->loader) == GUARD_DEVICE_CGROUP && d->config.mode == MODE_ENFORCE)
+		timer_set(&d->fallback_source, FALLBACK_MS, true);
+	return r;
+}
+
 static int open_sources(struct daemon *d, struct err *err)
 {
 	int watch, r = add_source(d, &d->signal_source, signal_descriptor(), signal_ready, "signals", err);
@@ -411,16 +420,7 @@ static int open_sources(struct daemon *d, struct err *err)
 	if (!r)
 		r = add_source(d, &d->uevent_source, uevent_socket(), uevent_ready, "uevents", err);
 	if (!r)
-		r = add_source(d, &d->retry_source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-			       retry_ready, "timer", err);
-	if (!r)
-		r = add_source(d, &d->sweep_source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-			       sweep_ready, "timer", err);
-	if (!r)
-		r = add_source(d, &d->orphan_source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-			       orphans_ready, "timer", err);
-	if (!r)
-		r = add_source(d, &d->fallback_source, fallback_timer(d), fallback_ready, "timer", err);
+		r = open_timers(d, err);
 	if (!r)
 		r = add_source(d, &d->cgroups_source, cgroups_watch(&d->config), cgroups_ready, "cgroup watch", err);
 	if (r)
@@ -509,7 +509,7 @@ static int serve(struct daemon *d, struct err *err)
 		events_fault(d->events, "took over from a wardend whose maps have another layout: its counters begin "
 					"anew, and events that it had not read are lost");
 	drain(d); /* what happened while no wardend ran */
-	look_for_orphans(d, 0, 100);
+	timer_set(&d->orphan_source, ORPHAN_FIRST_MS, false);
 	notify_ready();
 	pr_info("ready: mode %s, control socket %s", config_mode_name(d->config.mode), socket_path);
 	r = loop_run(d->loop);

@@ -100,8 +100,9 @@ run_mechanism() {
 	with_gate start_and_claim || { say_case 'not ok' "$mode, $mechanism: the table runs"; return 1; }
 	ctl events >/dev/null # the ring is empty then
 	ctl capabilities --json >"$work/capabilities"
+	skipped=$(ctl status --json | jq '[.programs[].skipped] | add')
 	jq -c --slurpfile events "$warden_events" --slurpfile bare "$work/bare-$mode" --slurpfile capabilities "$work/capabilities" \
-		--arg mode "$mode" --arg mechanism "$mechanism" -f "$here/judge.jq" "$work/runs" >"$work/verdicts"
+		--arg mode "$mode" --arg mechanism "$mechanism" --argjson skipped "$skipped" -f "$here/judge.jq" "$work/runs" >"$work/verdicts"
 	cat "$work/verdicts" >>"$work/all"
 	say_verdicts
 	if [ -n "$first" ]; then run_case "$mode, $mechanism: an identity is used again" t_recycled; fi

@@ -4,10 +4,12 @@
 #
 #   refused  an error, and the event that says so      killed   the process, and the event that says so
 #   kernel   the kernel itself refuses                 seen     carried out, but told by an event
+#   unspoken carried out and not told, while the kernel itself counts calls that it did not give to a program
 #   missed   carried out, and nobody knows             silent   ended by nobody knows whom: no event, not the kernel
 #   allowed  as it should be                           wrong    the owner, or a control, was refused
 
-# A miss is announced where the table of capabilities says "unavailable" (missed, seen) or "fallback" (seen).
+# A miss is announced where the table of capabilities says "unavailable" (missed, seen) or "fallback" (seen), and an unspoken
+# one where guard.every-call says "fallback". --argjson skipped: those calls, by `wardenctl status`; without any there is none.
 
 def of_same_run($r): select(.vector == $r.vector and .role == $r.role and .kind == $r.kind);
 
@@ -19,11 +21,15 @@ def told($r; $verdicts):
 
 def accused($r): any($events[]; .kind == "violation" and .actor.pid == $r.pid);
 
+def feature_state($feature): (first($capabilities[] | select(.feature == $feature) | .state) // "unknown");
+
 def verdict($r; $b):
 	if $r.outcome == "skipped" then "skipped"
 	elif $r.kind != "attack" then if $r.outcome == "ok" and (accused($r) | not) then "allowed" else "wrong" end
 	elif $r.outcome == "ok" then
-		if told($r; ["observed", "killed", "denied"]) then "seen" else "missed" end
+		if told($r; ["observed", "killed", "denied"]) then "seen"
+		elif $skipped > 0 and feature_state("guard.every-call") == "fallback" then "unspoken"
+		else "missed" end
 	elif $r.outcome == "SIGKILL" then if told($r; ["killed"]) then "killed" else "silent" end
 	elif told($r; ["denied"]) then "refused"
 	elif told($r; ["killed"]) then "killed"
@@ -35,13 +41,11 @@ def bare_word($b): if $b == null then "not run" elif $b.outcome == "ok" then "th
 # A control that the bare kernel refuses as well says nothing of the guard.
 def control_of_kernel($r; $b): $r.kind == "control" and $b.outcome == $r.outcome and $r.outcome != "ok" and (accused($r) | not);
 
-def feature_state($r): (first($capabilities[] | select(.feature == $r.feature) | .state) // "unknown");
-
 . as $r
 | (first($bare[] | of_same_run($r)) // null) as $b
 | (if control_of_kernel($r; $b) then "kernel" else verdict($r; $b) end) as $verdict
-| feature_state($r) as $state
-| (($verdict | IN("refused", "killed", "kernel", "allowed", "skipped"))
+| feature_state($r.feature) as $state
+| (($verdict | IN("refused", "killed", "kernel", "allowed", "skipped", "unspoken"))
 	or ($verdict == "missed" and $state == "unavailable")
 	or ($verdict == "seen" and ($state | IN("unavailable", "fallback")))) as $good
 | $r + { $mode, $mechanism, bare: bare_word($b), $verdict, $state, $good }

@@ -36,7 +36,6 @@ static const struct member members[] = {
 	M(warden_device, netns_inum),
 	M(warden_device, uverbs),
 	M(warden_device, objects),
-	M(warden_device, netdev_cookie),
 	M(warden_device, netdev_inum),
 	M(warden_device, pad),
 	M(warden_device, marking_right),

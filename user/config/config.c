@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cgroup.h"
+#include "lib/json.h"
 #include "lib/rules.h"
 #include "lib/util.h"
 
@@ -358,11 +359,6 @@ static const struct key keys[] = {
 	{ "host_cgroups", read_host_cgroups },
 	{ "reactions", read_reactions },
 };
-
-static void json_free(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
 
 static int line_of(const char *text, const char *at)
 {

@@ -115,19 +115,3 @@ dev_t dev_from_kernel(uint32_t dev)
 {
 	return makedev(dev >> 20, dev & 0xfffff);
 }
-
-const char *json_find_nul(const char *text, size_t len)
-{
-	const char *end = text + len;
-
-	for (const char *p = text; p < end; p++) {
-		if (!*p)
-			return p;
-		if (*p != '\\')
-			continue;
-		if (end - p >= 6 && !memcmp(p + 1, "u0000", 5))
-			return p;
-		p++; /* what is escaped begins no escape */
-	}
-	return NULL;
-}

@@ -55,12 +55,6 @@ int read_line(const char *path, char *to, size_t size);
 /* Creates a folder (mode 0700) and its parents (mode 0755): 0 or -errno. An existing folder is fine. */
 int make_dirs(const char *path);
 
-/*
- * The first NUL in a JSON text, plain or escaped, or NULL. cJSON takes a plain one for white space and hands out
- * strings that end at one, so that "/a\u0000b" would be taken for "/a".
- */
-const char *json_find_nul(const char *text, size_t len);
-
 /* CLOCK_BOOTTIME in ns, the clock of the events. */
 uint64_t boot_ns(void);
 

@@ -52,6 +52,7 @@ struct loader {
 	char maps[32]; /* the part of the folder with the maps of this layout */
 	bool maps_new; /* that part was made by this start */
 	struct btf *vmlinux;
+	uint64_t own_round;
 	int lock, watch;
 	struct held held[MAX_HELD];
 	size_t held_count;
@@ -137,9 +138,28 @@ static void program_kind(const struct bpf_program *prog, char *to, size_t size)
 	snprintf(to, size, "%.*s", (int)strcspn(section, "/."), section);
 }
 
-static bool hook_exists(const struct loader *l, enum object_id id, const struct bpf_program *prog)
+/* Parsed once for a start: it costs more than all the rest of it. */
+static int read_vmlinux(struct loader *l, struct err *err)
 {
-	return l->vmlinux && program_hook_exists(id, prog, l->vmlinux);
+	if (!l->vmlinux)
+		l->vmlinux = btf__load_vmlinux_btf();
+	return l->vmlinux ? 0 : fail(err, -errno, "the kernel's BTF cannot be read: %s", strerror(errno));
+}
+
+static void close_vmlinux(struct loader *l)
+{
+	btf__free(l->vmlinux);
+	l->vmlinux = NULL;
+}
+
+static bool hook_exists(struct loader *l, enum object_id id, const struct bpf_program *prog)
+{
+	struct err err;
+
+	if (!read_vmlinux(l, &err))
+		return program_hook_exists(id, prog, l->vmlinux);
+	pr_warn("%s", err.text);
+	return false;
 }
 
 static int object_open(struct loader *l, enum object_id id, struct err *err)
@@ -389,19 +409,6 @@ static int name_maps(struct loader *l, struct err *err)
 	return 0;
 }
 
-static int read_vmlinux(struct loader *l, struct err *err)
-{
-	/* Parsed once: it costs more than all the rest of the start. */
-	l->vmlinux = btf__load_vmlinux_btf();
-	return l->vmlinux ? 0 : fail(err, -errno, "the kernel's BTF cannot be read: %s", strerror(errno));
-}
-
-static void close_vmlinux(struct loader *l)
-{
-	btf__free(l->vmlinux);
-	l->vmlinux = NULL;
-}
-
 static int open_folder(struct loader *l, struct err *err)
 {
 	char path[PATH_MAX];
@@ -486,12 +493,19 @@ enum guard_mechanism loader_mechanism(const struct loader *l)
 	return l->mechanism;
 }
 
+static int link_info(int fd, struct bpf_link_info *info)
+{
+	uint32_t len = sizeof(*info);
+
+	*info = (struct bpf_link_info){};
+	return bpf_obj_get_info_by_fd(fd, info, &len);
+}
+
 static bool is_detached(int fd)
 {
-	struct bpf_link_info info = {};
-	uint32_t len = sizeof(info);
+	struct bpf_link_info info;
 
-	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_CGROUP && !info.cgroup.cgroup_id;
+	return !link_info(fd, &info) && info.type == BPF_LINK_TYPE_CGROUP && !info.cgroup.cgroup_id;
 }
 
 static int attach_again(struct loader *l, struct held *h, struct err *err)
@@ -537,6 +551,13 @@ static void note_verdict(struct loader *l)
 
 	feature_set(l, "marking.verdict", refuses ? FEATURE_ACTIVE : FEATURE_UNAVAILABLE,
 		    refuses ? mechanism_names[l->mechanism] : "", "%s", reasons[l->mechanism]);
+	if (l->mechanism == GUARD_LSM)
+		feature_set(l, "guard.every-call", FEATURE_ACTIVE, "lsm", "%s", "");
+	else
+		feature_set(
+			l, "guard.every-call", FEATURE_FALLBACK, mechanism_names[l->mechanism], "%s",
+			"a kernel with preempt=full or lazy skips a tracing program where another task was preempted "
+			"inside it, and the call passes unjudged; the device cgroup's program is not skipped");
 	if (!object_wanted(OBJECT_SELF, l->mechanism))
 		feature_set(l, "warden.self", FEATURE_UNAVAILABLE, "", "%s",
 			    "nothing can refuse here; pins taken away are put back, programs detached are not");
@@ -587,8 +608,6 @@ int loader_attach_rdma(struct loader *l)
 	struct err err;
 	int fresh = 0;
 
-	if (!l->vmlinux && read_vmlinux(l, &err))
-		pr_warn("%s", err.text);
 	for (enum object_id id = OBJECT_NETNS; id < OBJECT_IDS; id++) {
 		if (l->attached[id])
 			continue;
@@ -625,18 +644,16 @@ bool loader_audits_kernel_copy(const struct loader *l)
 static void own_add(const struct loader *l, uint32_t kind, uint32_t id)
 {
 	const struct warden_own key = { .kind = kind, .id = id };
-	uint32_t unused = 0;
 
-	if (bpf_map_update_elem(loader_map(l, MAP_OWN), &key, &unused, BPF_ANY))
+	if (bpf_map_update_elem(loader_map(l, MAP_OWN), &key, &l->own_round, BPF_ANY))
 		pr_warn("the warden's own: %s", strerror(errno));
 }
 
 static void own_add_link(const struct loader *l, int fd)
 {
-	struct bpf_link_info info = {};
-	uint32_t len = sizeof(info);
+	struct bpf_link_info info;
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+	if (link_info(fd, &info))
 		return;
 	own_add(l, OWN_LINK, info.id);
 	own_add(l, OWN_PROGRAM, info.prog_id);
@@ -651,20 +668,26 @@ static void own_add_folder(const struct loader *l, const char *part)
 		own_add(l, OWN_FOLDER, (uint32_t)st.st_ino);
 }
 
-/* What was the warden's before this start and is no more, its ids will not come again soon; it is cleared all the same. */
-static void own_clear(const struct loader *l)
+/* What was the warden's before this round and is no more: after the round, so that nothing is unprotected meanwhile. */
+static void own_prune(const struct loader *l)
 {
 	int fd = loader_map(l, MAP_OWN);
-	struct warden_own key;
+	struct warden_own key, next;
+	bool more = !bpf_map_get_next_key(fd, NULL, &key);
 
-	while (!bpf_map_get_next_key(fd, NULL, &key))
-		if (bpf_map_delete_elem(fd, &key))
-			return;
+	while (more) {
+		uint64_t round = 0;
+
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (!bpf_map_lookup_elem(fd, &key, &round) && round != l->own_round)
+			bpf_map_delete_elem(fd, &key);
+		key = next;
+	}
 }
 
-static void own_fill(const struct loader *l)
+static void own_fill(struct loader *l)
 {
-	own_clear(l);
+	l->own_round = boot_ns(); /* differs from that of every other start since boot */
 	for (size_t i = 0; i < l->held_count; i++) {
 		struct bpf_map_info info = {};
 		uint32_t len = sizeof(info);
@@ -677,6 +700,7 @@ static void own_fill(const struct loader *l)
 	own_add_folder(l, "");
 	own_add_folder(l, "links");
 	own_add_folder(l, l->maps);
+	own_prune(l);
 }
 
 /* ---- the rest ---- */
@@ -776,12 +800,12 @@ int loader_map(const struct loader *l, enum loader_map map)
 static int linked_program(const struct loader *l, const char *pin, struct bpf_prog_info *info)
 {
 	struct bpf_link_info link = {};
-	uint32_t link_len = sizeof(link), len = sizeof(*info);
+	uint32_t len = sizeof(*info);
 	_cleanup_close_ int fd = -1;
 
 	*info = (struct bpf_prog_info){};
 	for (size_t i = 0; i < l->held_count && !link.id; i++)
-		if (!strcmp(l->held[i].name, pin) && bpf_obj_get_info_by_fd(l->held[i].fd, &link, &link_len))
+		if (!strcmp(l->held[i].name, pin) && link_info(l->held[i].fd, &link))
 			return -errno;
 	fd = link.id ? bpf_prog_get_fd_by_id(link.prog_id) : -1;
 	return fd < 0 || bpf_obj_get_info_by_fd(fd, info, &len) ? -ENOENT : 0;

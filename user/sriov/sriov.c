@@ -129,6 +129,11 @@ int sriov_netdev_get(const char *pci, struct sriov_netdev *n)
 	return netdev_get(pci, "net", n);
 }
 
+int sriov_pf_name(const char *pci, char *to, size_t size)
+{
+	return netdev_name(pci, "physfn/net", to, size);
+}
+
 int sriov_pf_netdev_get(const char *pci, struct sriov_netdev *n)
 {
 	return netdev_get(pci, "physfn/net", n);
@@ -229,7 +234,7 @@ int sriov_vf_get(const char *pci, struct sriov_vf *vf)
 	char pf[IF_NAMESIZE];
 	int r;
 
-	if (netdev_name(pci, "physfn/net", pf, sizeof(pf)) || vf_number(pci, &search.number))
+	if (sriov_pf_name(pci, pf, sizeof(pf)) || vf_number(pci, &search.number))
 		return -ENODEV;
 	r = link_get(pf, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS, parse_vfs, &search);
 	return r ? r : search.found ? 0 : -ENODEV;

@@ -4,12 +4,10 @@
 #define WARDEN_SRIOV_H
 
 #include <net/if.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/err.h"
-
-#define SRIOV_PCI_LEN 32
 
 /* What the PF enforces on a VF (linux/if_link.h, IFLA_VF_*). A driver tells what it knows: -1 is unknown. */
 struct sriov_vf {
@@ -28,6 +26,9 @@ struct sriov_netdev {
 
 /* The netdev of a PCI function in the caller's netns, by PCI address: 0, or -ENODEV when there is none. */
 int sriov_netdev_get(const char *pci, struct sriov_netdev *netdev);
+
+/* The name of the PF's netdev, without asking for more: 0, or -ENODEV as below. */
+int sriov_pf_name(const char *pci, char *to, size_t size);
 
 /* The PF's netdev: 0, or -ENODEV when `pci` is no VF, or its PF has no netdev here. */
 int sriov_pf_netdev_get(const char *pci, struct sriov_netdev *netdev);

@@ -261,6 +261,7 @@ int claims_load(struct track *t, bool maps_are_new)
 			load_claim(t, keys[i], &claim, &written);
 	owners_prune(t);
 	free(written.claims);
+	save(t); /* one that was damaged or is missing is whole again */
 	return count < 0 ? (int)count : 0;
 }
 
@@ -349,6 +350,7 @@ void claims_settle(struct track *t)
 	struct claim_change change;
 	_cleanup_free_ uint32_t *keys = NULL;
 	struct warden_device d;
+	bool departed = false;
 	long count;
 
 	for (size_t i = t->known_count; i-- > 0;) { /* what takes the place of one removed has been seen */
@@ -356,16 +358,19 @@ void claims_settle(struct track *t)
 
 		if (k->index == WARDEN_NO_INDEX)
 			continue;
-		if (!track_device_get(t, k->index, &d) || (k->parent[0] && !same_device(k, &d)))
+		if (!track_device_get(t, k->index, &d) || (k->parent[0] && !same_device(k, &d))) {
 			depart(t, k);
-		else if (!bpf_map_update_elem(t->claims, &k->index, &k->claim, BPF_NOEXIST))
+			departed = true;
+		} else if (!bpf_map_update_elem(t->claims, &k->index, &k->claim, BPF_NOEXIST)) {
 			owner_add(t, &k->claim);
+		}
 	}
+	if (departed)
+		save(t);
 	count = map_keys(t->devices, t->max_devices, sizeof(d), &keys);
 	for (long i = 0; i < count; i++)
 		if (device_came(t, keys[i], &change))
 			pr_info("the claim of %s is in force again", change.claim.owner);
-	save(t);
 }
 
 /* ---- orphans ---- */

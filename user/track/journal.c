@@ -9,15 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/json.h"
 #include "lib/util.h"
 
 #define FORMAT 1
 #define MAX_BYTES (8 << 20) /* 2,048 claims of 600 bytes, and room */
-
-static void json_free(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
 
 static int boot_id(char *to, size_t size)
 {

@@ -12,6 +12,7 @@
 #include "lib/util.h"
 #include "loader/loader.h"
 #include "rdma/rdma.h"
+#include "sriov/sriov.h"
 #include "track/clean.h"
 #include "track/internal.h"
 #include "track/map.h"
@@ -240,21 +241,6 @@ static int fill_cdev(const struct rdma_cdev *cdev, void *ctx)
 	return 0;
 }
 
-static void fill_pf(struct tracked_device *d)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *entry;
-	char path[PATH_MAX];
-
-	if (!d->device.parent[0] ||
-	    try_snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/physfn/net", d->device.parent))
-		return;
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			snprintf(d->pf, sizeof(d->pf), "%.31s", entry->d_name);
-}
-
 static int picture_take(struct track *t, struct picture *p)
 {
 	_cleanup_free_ uint32_t *keys = NULL;
@@ -273,7 +259,7 @@ static int picture_take(struct track *t, struct picture *p)
 			continue;
 		d->claimed = d->orphan = track_claim_get(t, d->index, &d->claim);
 		netns_name(d->device.netns_inum, d->netns, sizeof(d->netns));
-		fill_pf(d);
+		sriov_pf_name(d->device.parent, d->pf, sizeof(d->pf)); /* which leaves it empty for what is no VF */
 		p->count++;
 	}
 	netns_for_each(fill_from_netns, p);

@@ -77,6 +77,20 @@ t_recycled_names() {
 }
 is_orphan() { line | grep -F '"state":"orphan"'; }
 
+# An operator who knows better may end the claim on a device that is not clean.
+t_forced() {
+	local vf
+	pod_create gone --vf next --rdma hcasim
+	claim gone
+	vf=$(pod_vf gone)
+	vf_set "$vf" trust on
+	ip netns delete gone
+	expect_fail 'released though it is not clean' ctl release --device "$vf"
+	ctl release --device "$vf" --force
+	ctl devices --json | grep -F "\"pci\":\"$vf\"" | expect_match '"state":"free"' -
+	vf_set "$vf" trust off
+}
+
 t_rdma_cm() {
 	pod_create bare
 	[ -e /dev/infiniband/rdma_cm ] || skip 'no rdma_cm node here'
@@ -159,6 +173,7 @@ run_case 'the netdev of a claimed device is moved' t_netdev_move
 run_case 'a device that comes back is its owner'"'"'s again' t_reregistered
 run_case 'the driver of a claimed device is unbound' t_unbound
 run_case 'names that come again are not the owner' t_recycled_names
+run_case 'a claim is ended by force' t_forced
 run_case 'rdma_cm is for owners and the host' t_rdma_cm
 run_case 'a flood is merged, and counted' t_merged
 run_case 'reactions' t_reactions

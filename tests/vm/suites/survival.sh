@@ -147,6 +147,20 @@ t_full_map() {
 	echo "$new" >/sys/kernel/debug/hcasim/remove
 }
 
+# Of all programs only the device cgroup's can be detached while wardend holds it.
+t_detached() {
+	local id
+	warden_start '"mode":"enforce"' --guard device-cgroup
+	refused uverbs open "$(pod_uverbs owner)"
+	id=$(bpftool link list | sed -n 's/^\([0-9]*\): cgroup .*/\1/p')
+	[ -n "$id" ]
+	forget_events
+	bpftool link detach id "$id"
+	event kind=fault rule=warden.fault | expect_match 'detached by somebody and is attached again' -
+	refused uverbs open "$(pod_uverbs owner)"
+	expect 'the owner works' owner_works
+}
+
 t_unload() {
 	warden_unload
 	expect_fail 'a journal is left' test -e "$warden_dir/state/claims.json"
@@ -164,6 +178,7 @@ run_case 'an upgrade to another layout and back leaves no moment without the rul
 run_case 'claims come back from the journal' t_journal
 run_case 'a damaged journal, and one of another boot' t_bad_journal
 run_case 'a full map of character devices closes what is not in it' t_full_map
+run_case 'a program of the device cgroup that is detached is attached again' t_detached
 run_case 'unload ends the journal too' t_unload
 delete_pods_except ''
 suite_end
