@@ -21,6 +21,8 @@
  * The kernel skips a tracing program (fmod_ret, fentry; not an LSM or a cgroup one) on a CPU where another task was
  * preempted inside the same program (prog->active, kernel/bpf/trampoline.c): on a preemptible kernel the call then passes
  * unjudged. Disabling preemption inside the program does not help: the task is then preempted where it is enabled again.
+ * So where the hooks are tracing programs, kprobes at the devices' own functions judge once more (judge_last): who came
+ * past the guard is killed.
  *
  * Failure: what cannot be read is refused where the device is claimed and the rule enforced. A node of the RDMA stack
  * that is not in the map of character devices is closed to everybody, and counted.

@@ -75,20 +75,25 @@ static __always_inline struct netlink_finding netlink_judge(const unsigned char 
 	return f;
 }
 
-static __always_inline int guard_netlink(struct sock *sk, struct sk_buff *skb, enum hook_power power)
+/* A buffer sent to RDMA netlink by the caller. */
+static __always_inline int judge_netlink(struct sk_buff *skb, enum hook_power power)
 {
 	const struct warden_settings *s;
 	struct netlink_finding f;
 	struct touch t = {};
 
-	if (BPF_CORE_READ(sk, sk_protocol) != NETLINK_RDMA)
-		return 0;
 	f = netlink_judge(BPF_CORE_READ(skb, data), BPF_CORE_READ(skb, len));
 	s = settings_get();
 	if (f.rule < 0 || !s || caller_acts_for_host(s))
 		return 0;
 	t.ib_index = f.ib_index;
+	t.judged_again = power != HOOK_LAST && s->judged_twice & 1;
 	return react(&t, s, f.rule, power, f.command, 0);
+}
+
+static __always_inline int guard_netlink(struct sock *sk, struct sk_buff *skb, enum hook_power power)
+{
+	return BPF_CORE_READ(sk, sk_protocol) == NETLINK_RDMA ? judge_netlink(skb, power) : 0;
 }
 
 #endif

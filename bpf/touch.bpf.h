@@ -3,6 +3,7 @@
 #ifndef WARDEN_TOUCH_BPF_H
 #define WARDEN_TOUCH_BPF_H
 
+#include <asm/ptrace.h>
 #include "common.bpf.h"
 
 #define EPERM 1
@@ -10,8 +11,11 @@
 #define MISC_MAJOR 10 /* Documentation/admin-guide/devices.txt */
 #define MAX_CGROUP_DEPTH 16 /* of an owner's cgroup; kubelet's are 4 to 6 deep */
 
-/* What the hook of a verdict can do: a cgroup device program cannot kill, a program at a function's entry not refuse. */
-enum hook_power { HOOK_REFUSES, HOOK_REFUSES_AND_KILLS, HOOK_KILLS };
+/*
+ * What the hook of a verdict can do: a cgroup device program cannot kill, a program at a function's entry not refuse.
+ * HOOK_LAST kills too, and comes behind one of the others.
+ */
+enum hook_power { HOOK_REFUSES, HOOK_REFUSES_AND_KILLS, HOOK_KILLS, HOOK_LAST };
 
 /* One touch of a node of the RDMA stack. */
 struct touch {
@@ -19,6 +23,7 @@ struct touch {
 	__u32 ib_index;
 	__u32 kind;
 	const struct warden_claim *claim; /* NULL: unclaimed */
+	bool judged_again; /* by a later program (judge_last), to which it is left to tell what is only observed */
 };
 
 static __always_inline bool is_rdma_major(__u32 major)
@@ -167,13 +172,14 @@ static __always_inline int react(const struct touch *t, const struct warden_sett
 				 enum hook_power power, __u64 arg0, __u64 arg1)
 {
 	enum warden_reaction reaction = s->reactions[rule % WARDEN_MAX_RULES];
-	bool kill = power == HOOK_KILLS || (reaction == REACTION_KILL && power == HOOK_REFUSES_AND_KILLS);
+	bool kill = power >= HOOK_KILLS || (reaction == REACTION_KILL && power == HOOK_REFUSES_AND_KILLS);
 
 	if (reaction == REACTION_OBSERVE) {
-		report(t, rule, VERDICT_OBSERVED, arg0, arg1);
+		if (!t->judged_again)
+			report(t, rule, VERDICT_OBSERVED, arg0, arg1);
 		return 0;
 	}
-	if (power != HOOK_REFUSES && kill)
+	if (kill)
 		bpf_send_signal(SIGKILL);
 	report(t, rule, kill ? VERDICT_KILLED : VERDICT_DENIED, arg0, arg1);
 	return -EPERM;
@@ -197,6 +203,8 @@ static __always_inline int judge_touch(struct touch *t, const struct warden_sett
 	t->kind = c->kind;
 	t->ib_index = c->ib_index;
 	t->claim = bpf_map_lookup_elem(&claims, &t->ib_index);
+	/* A descriptor that is passed comes by no function of its device. */
+	t->judged_again = power != HOOK_LAST && rule != RULE_EXCLUSIVE_FD_PASS && s->judged_twice >> t->kind & 1;
 	if (may_touch(t, s))
 		return 0;
 	if (t->kind == CDEV_UMAD || t->kind == CDEV_ISSM)
@@ -216,13 +224,27 @@ static __always_inline int guard_touch(struct file *file, enum warden_rule rule,
 	return s ? judge_touch(&t, s, rule, power) : 0;
 }
 
-/*
- * A command by write(2) passes no hook that can refuse but security_file_permission, which every read and write on the
- * node would pay for. A stranger's first command is carried out; he does not live to send a second one.
- */
-static __always_inline int audit_write(struct file *file)
+/* He has been judged already, and does not live to see what his call gives. */
+static __always_inline bool caller_is_dying(void)
 {
-	guard_touch(file, RULE_EXCLUSIVE_INHERITED_FD, HOOK_KILLS);
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+
+	return task->pending.signal.sig[0] >> (SIGKILL - 1) & 1;
+}
+
+/*
+ * The last judge of a touch, a kprobe at the device's own function: behind the security hooks, and alone where there is
+ * none (a command by write(2)). Its handler runs with preemption disabled, so the kernel gives it every call, unlike a
+ * tracing program (guard.bpf.c). It does not refuse: the first command of a stranger is carried out, and he does not live
+ * to send a second one.
+ */
+static __always_inline int judge_last(struct file *file, enum warden_rule rule)
+{
+	struct touch t = { .dev = BPF_CORE_READ(file, f_inode, i_rdev) };
+	const struct warden_settings *s = settings_get();
+
+	if (s && !caller_is_dying())
+		judge_touch(&t, s, rule, HOOK_LAST);
 	return 0;
 }
 

@@ -6,14 +6,17 @@
  * rdma_restrack_add (fexit)           counts protection domains, CQs, QPs, MRs and contexts of processes up
  * rdma_restrack_del (fentry)          and down again: contexts and MRs on every kernel, all kinds on 6.1
  * rdma_restrack_commit_del (fentry)   the rest, on kernels whose removal of an object has two steps
- * ib_modify_qp_with_udata (fentry)    compares the kernel's own copy of the address vector with the profile:
+ * ib_modify_qp_with_udata (kprobe)    compares the kernel's own copy of the address vector with the profile:
  *                                     no race on the user's buffer and no other road into the verbs goes past
- * ib_uverbs_write (fentry)            the exclusive rule for commands by write(2), by killing the stranger
+ * ib_uverbs_write (kprobe)            the exclusive rule for commands by write(2), by killing the stranger
+ * ib_uverbs_open, _ioctl, _mmap (kprobe)   the same for what a tracing program of the guard was not asked
+ * rdma_nl_rcv (kprobe)                the same for RDMA netlink
  *
  * Needs the BTF of ib_core and ib_uverbs. Refuses nothing; with the reaction "kill" it ends the process whose queue pair
  * the guard did not stop. A device that is not in the map is not counted.
  */
 #include "marking.bpf.h"
+#include "netlink.bpf.h"
 #include "rdma.h"
 #include "touch.bpf.h"
 
@@ -98,8 +101,8 @@ static __always_inline int wrong_class(struct ib_qp_attr *attr, int mask, __u64 
 	return -1;
 }
 
-SEC("fentry/ib_modify_qp_with_udata")
-int BPF_PROG(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int mask)
+SEC("kprobe/ib_modify_qp_with_udata")
+int BPF_KPROBE(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int mask)
 {
 	const struct warden_settings *s = settings_get();
 	__u32 index = BPF_CORE_READ(qp, device, index);
@@ -129,8 +132,36 @@ int BPF_PROG(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int m
 	return 0;
 }
 
-SEC("fentry/ib_uverbs_write")
-int BPF_PROG(write_audited, struct file *file)
+/* ---- the last judge ---- */
+
+SEC("kprobe/ib_uverbs_open")
+int BPF_KPROBE(open_last, struct inode *inode, struct file *file)
 {
-	return audit_write(file);
+	return judge_last(file, RULE_EXCLUSIVE_OPEN);
+}
+
+SEC("kprobe/ib_uverbs_ioctl")
+int BPF_KPROBE(ioctl_last, struct file *file)
+{
+	return judge_last(file, RULE_EXCLUSIVE_INHERITED_FD);
+}
+
+SEC("kprobe/ib_uverbs_mmap")
+int BPF_KPROBE(mmap_last, struct file *file)
+{
+	return judge_last(file, RULE_EXCLUSIVE_MMAP);
+}
+
+SEC("kprobe/ib_uverbs_write")
+int BPF_KPROBE(write_last, struct file *file)
+{
+	return judge_last(file, RULE_EXCLUSIVE_INHERITED_FD);
+}
+
+SEC("kprobe/rdma_nl_rcv")
+int BPF_KPROBE(netlink_last, struct sk_buff *skb)
+{
+	if (!caller_is_dying())
+		judge_netlink(skb, HOOK_LAST);
+	return 0;
 }

@@ -145,6 +145,8 @@ struct warden_settings {
 	__u32 umad_for_host; /* the host may open umad and issm nodes */
 	__u32 kernel_copy_audited; /* verbs.bpf.c is attached and reports what the guard lets pass */
 	__u32 warden; /* tgid of the wardend that wrote this */
+	__u32 judged_twice; /* bit k: so is a touch of that enum warden_cdev_kind, 0: RDMA netlink (judge_last) */
+	__u32 pad;
 	__u8 reactions[WARDEN_MAX_RULES]; /* enum warden_reaction, by rule; the mode has gone into it */
 	struct warden_cgroup pods[WARDEN_POD_CGROUPS]; /* below them are pods, never the host */
 	struct warden_cgroup hosts[WARDEN_HOST_CGROUPS]; /* but below these, in turn, is the host */
@@ -216,7 +218,7 @@ struct warden_event {
 _Static_assert(sizeof(struct warden_cdev) == 8, "layout");
 _Static_assert(sizeof(struct warden_claim) == 376, "layout");
 _Static_assert(sizeof(struct warden_device) == 168, "layout");
-_Static_assert(sizeof(struct warden_settings) == 288, "layout");
+_Static_assert(sizeof(struct warden_settings) == 296, "layout");
 _Static_assert(sizeof(struct warden_merge_key) == 48, "layout");
 _Static_assert(sizeof(struct warden_merge) == 48, "layout");
 _Static_assert(sizeof(struct warden_event) == 224, "layout");

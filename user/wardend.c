@@ -94,6 +94,7 @@ static int write_settings(struct daemon *d, struct err *err)
 		.umad_for_host = d->config.umad_for_host,
 		.kernel_copy_audited = loader_audits_kernel_copy(d->loader),
 		.warden = (uint32_t)getpid(),
+		.judged_twice = loader_judged_twice(d->loader),
 	};
 	struct netns_id host;
 	uint32_t zero = 0;

@@ -53,8 +53,17 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+};
+
 struct task_struct {
 	unsigned int flags;
+	struct sigpending pending;
 	struct pid *thread_pid;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;

@@ -35,7 +35,7 @@ static const char *const mechanism_names[] = {
 	[GUARD_KILL] = "kill",
 };
 
-#define MAX_FEATURES 32
+#define MAX_FEATURES 48
 #define MAX_LINKS 64
 
 #define MAX_HELD (MAX_LINKS + MAP_COUNT)
@@ -537,6 +537,16 @@ int loader_reattach(struct loader *l, struct err *err)
 	return r ? r : n;
 }
 
+/* A tracing program may be skipped (guard.bpf.c), and has a second one behind it; an LSM program needs none. */
+static void note_every_call(struct loader *l)
+{
+	static const char *const features[] = { "every-call.verbs", "every-call.netlink", "every-call.rdma-cm",
+						"every-call.umad" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(features); i++)
+		feature_set(l, features[i], FEATURE_ACTIVE, mechanism_names[GUARD_LSM], "%s", "");
+}
+
 static void note_verdict(struct loader *l)
 {
 	static const char *const reasons[] = {
@@ -552,12 +562,7 @@ static void note_verdict(struct loader *l)
 	feature_set(l, "marking.verdict", refuses ? FEATURE_ACTIVE : FEATURE_UNAVAILABLE,
 		    refuses ? mechanism_names[l->mechanism] : "", "%s", reasons[l->mechanism]);
 	if (l->mechanism == GUARD_LSM)
-		feature_set(l, "guard.every-call", FEATURE_ACTIVE, "lsm", "%s", "");
-	else
-		feature_set(
-			l, "guard.every-call", FEATURE_FALLBACK, mechanism_names[l->mechanism], "%s",
-			"a kernel with preempt=full or lazy skips a tracing program where another task was preempted "
-			"inside it, and the call passes unjudged; the device cgroup's program is not skipped");
+		note_every_call(l);
 	if (!object_wanted(OBJECT_SELF, l->mechanism))
 		feature_set(l, "warden.self", FEATURE_UNAVAILABLE, "", "%s",
 			    "nothing can refuse here; pins taken away are put back, programs detached are not");
@@ -637,6 +642,16 @@ bool loader_rdma_attached(const struct loader *l)
 bool loader_audits_kernel_copy(const struct loader *l)
 {
 	return l->attached[OBJECT_VERBS];
+}
+
+uint32_t loader_judged_twice(const struct loader *l)
+{
+	const uint32_t verbs = 1u | 1u << CDEV_UVERBS, cm = 1u << CDEV_RDMA_CM, umad = 1u << CDEV_UMAD | 1u << CDEV_ISSM;
+
+	if (l->mechanism == GUARD_LSM)
+		return 0;
+	return (l->attached[OBJECT_VERBS] ? verbs : 0) | (l->attached[OBJECT_CM] ? cm : 0) |
+	       (l->attached[OBJECT_UMAD] ? umad : 0);
 }
 
 /* ---- what is the warden's own ---- */

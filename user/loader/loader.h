@@ -73,6 +73,8 @@ int loader_attach_rdma(struct loader *loader);
 /* True when the programs of loader_attach_rdma() are all attached. */
 bool loader_rdma_attached(const struct loader *loader);
 bool loader_audits_kernel_copy(const struct loader *loader);
+/* As settings.judged_twice (warden.h): whose touches a second program judges too. */
+uint32_t loader_judged_twice(const struct loader *loader);
 /* What the RDMA subsystem itself does about netns, as a feature among the others. */
 void loader_note_netns_mode(struct loader *loader, bool exclusive);
 

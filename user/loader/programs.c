@@ -27,8 +27,10 @@ const struct object_info objects[OBJECT_IDS] = {
 #define DEVCG (1u << GUARD_DEVICE_CGROUP)
 #define KILL (1u << GUARD_KILL)
 #define ALL (LSM | FMOD_RET | DEVCG | KILL)
+#define SKIPPED (ALL & ~LSM) /* what the kernel may not give each call to */
 
 #define KILLED "the call is carried out, and its caller killed before he sees the result"
+#define LATE "a call that the kernel did not give to the program before is carried out, and its caller killed"
 #define FIRST "the first command is carried out, and its caller killed before he can send another"
 
 const struct program programs[] = {
@@ -77,10 +79,20 @@ const struct program programs[] = {
 	{ OBJECT_VERBS, "object_added", "inventory.objects", ALL, false, NULL },
 	{ OBJECT_VERBS, "object_deleted", "inventory.objects", ALL, false, NULL },
 	{ OBJECT_VERBS, "object_committed", "inventory.objects", ALL, true, NULL },
-	{ OBJECT_VERBS, "write_audited", "exclusive.write-abi", ALL, false, FIRST },
+	{ OBJECT_VERBS, "write_last", "exclusive.write-abi", ALL, false, FIRST },
+	{ OBJECT_VERBS, "open_last", "every-call.verbs", SKIPPED, false, LATE },
+	{ OBJECT_VERBS, "ioctl_last", "every-call.verbs", SKIPPED, false, LATE },
+	{ OBJECT_VERBS, "mmap_last", "every-call.verbs", SKIPPED, false, LATE },
+	{ OBJECT_VERBS, "netlink_last", "every-call.netlink", SKIPPED, false, LATE },
 	{ OBJECT_VERBS, "modify_qp_audited", "marking.audit", ALL, false, NULL },
-	{ OBJECT_CM, "cm_write_audited", "exclusive.rdma-cm-write", ALL, false, FIRST },
-	{ OBJECT_UMAD, "umad_write_audited", "exclusive.umad-write", ALL, false, FIRST },
+	{ OBJECT_CM, "cm_held", "exclusive.rdma-cm-write", ALL, false, FIRST },
+	{ OBJECT_CM, "cm_write_last", "exclusive.rdma-cm-write", ALL, false, FIRST },
+	{ OBJECT_CM, "cm_open_last", "every-call.rdma-cm", SKIPPED, false, LATE },
+	{ OBJECT_UMAD, "umad_held", "exclusive.umad-write", ALL, false, FIRST },
+	{ OBJECT_UMAD, "umad_write_last", "exclusive.umad-write", ALL, false, FIRST },
+	{ OBJECT_UMAD, "umad_open_last", "every-call.umad", SKIPPED, false, LATE },
+	{ OBJECT_UMAD, "issm_open_last", "every-call.umad", SKIPPED, false, LATE },
+	{ OBJECT_UMAD, "umad_ioctl_last", "every-call.umad", SKIPPED, false, LATE },
 };
 const size_t program_count = ARRAY_SIZE(programs);
 
