@@ -25,8 +25,11 @@ LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror -Wno-unused-parameter \
 	      -idirafter /usr/include/$(shell uname -m)-linux-gnu -Ivmlinux -Ibpf
 
-BPF_OBJECTS := cm devcg guard netns self umad verbs
-SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/skel/%.skel.h)
+# The files that wardend loads, and the objects linked into each: for each file libbpf parses the kernel's whole BTF.
+BPF_FILES := guard rdma
+guard_OBJECTS := guard devcg self
+rdma_OBJECTS := netns verbs cm umad
+SKELETONS := $(BPF_FILES:%=$(BUILD)/skel/%.skel.h)
 
 LIB_SRC := $(filter-out user/wardend.c,$(wildcard user/*.c user/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
@@ -61,10 +64,17 @@ $(BUILD)/tests/bpf/%.tmp.o: tests/bpf/%.bpf.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
+define link_file
+$(BUILD)/bpf-files/$(1).bpf.o: $($(1)_OBJECTS:%=$(BUILD)/bpf/%.tmp.o)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(BPFTOOL) gen object $$@ $$^
+endef
+$(foreach file,$(BPF_FILES),$(eval $(call link_file,$(file))))
+
 $(BUILD)/%.bpf.o: $(BUILD)/%.tmp.o
 	$(Q)$(BPFTOOL) gen object $@ $<
 
-$(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.bpf.o
+$(BUILD)/skel/%.skel.h: $(BUILD)/bpf-files/%.bpf.o
 	$(call say,SKEL)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@

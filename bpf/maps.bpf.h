@@ -2,7 +2,8 @@
 /*
  * The maps that all the warden's objects share. They stand in a header, against the rule of the house,
  * because the objects are loaded at different times (guard.bpf.c at once, the others when the RDMA
- * modules are there) and must find the same maps: each is pinned by name and reused.
+ * modules are there) and must find the same maps: each is pinned by name and reused. Weak, since the
+ * Makefile links several objects into one file.
  *
  * All are preallocated: an update never waits for memory, and what the warden costs is fixed.
  */
@@ -24,7 +25,7 @@ struct {
 	__type(key, __u32); /* kernel dev_t */
 	__type(value, struct warden_cdev);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} cdevs SEC(".maps");
+} cdevs SEC(".maps") __weak;
 
 /* Written by wardend alone, which refuses a claim when this is full. */
 struct {
@@ -33,7 +34,7 @@ struct {
 	__type(key, __u32); /* ib_device.index */
 	__type(value, struct warden_claim);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} claims SEC(".maps");
+} claims SEC(".maps") __weak;
 
 /* Written by wardend alone, one entry at most for each claim. */
 struct {
@@ -42,7 +43,7 @@ struct {
 	__type(key, struct warden_owner);
 	__type(value, __u32); /* not used */
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} owners SEC(".maps");
+} owners SEC(".maps") __weak;
 
 /* Full (so many processes break the rule at once): an event is told on its own, and none is merged into it. */
 struct {
@@ -51,7 +52,7 @@ struct {
 	__type(key, struct warden_merge_key);
 	__type(value, struct warden_merge);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} merges SEC(".maps");
+} merges SEC(".maps") __weak;
 
 /* Full: the device is guarded by its character device all the same, but not shown; lost.devices grows. */
 struct {
@@ -60,7 +61,7 @@ struct {
 	__type(key, __u32); /* ib_device.index */
 	__type(value, struct warden_device);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} devices SEC(".maps");
+} devices SEC(".maps") __weak;
 
 /* Written by wardend alone, at its start: some 80 of its maps, programs, links and folders. */
 struct {
@@ -69,7 +70,7 @@ struct {
 	__type(key, struct warden_own);
 	__type(value, __u64); /* for wardend: the round in which it was entered */
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} own SEC(".maps");
+} own SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -77,7 +78,7 @@ struct {
 	__type(key, __u32);
 	__type(value, struct warden_settings);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} settings SEC(".maps");
+} settings SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -85,7 +86,7 @@ struct {
 	__type(key, __u32);
 	__type(value, struct warden_majors);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} majors SEC(".maps");
+} majors SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -93,13 +94,13 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} counters SEC(".maps");
+} counters SEC(".maps") __weak;
 
 /* Full (wardend is away or slow): the verdict stands, the event is lost and lost.events grows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, WARDEN_RING_BYTES);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} events SEC(".maps");
+} events SEC(".maps") __weak;
 
 #endif

@@ -58,8 +58,10 @@ struct loader {
 	size_t held_count;
 	bool fresh; /* the folder was made by this start, which is not done yet */
 	enum guard_mechanism mechanism;
-	struct bpf_object *object[OBJECT_IDS];
-	bool loaded[OBJECT_IDS], attached[OBJECT_IDS];
+	struct bpf_object *files[OBJECT_IDS]; /* loaded: each has one object at least */
+	size_t file_count;
+	struct bpf_object *object[OBJECT_IDS]; /* the one of them that has its programs; NULL: not loaded */
+	bool attached[OBJECT_IDS];
 	struct feature features[MAX_FEATURES];
 	size_t feature_count;
 };
@@ -115,7 +117,7 @@ static void object_unavailable(struct loader *l, enum object_id id, const char *
 			feature_set(l, programs[i].feature, FEATURE_UNAVAILABLE, "", "%s", reason);
 }
 
-/* ---- one object: open, load, attach, pin ---- */
+/* ---- objects: load, attach, pin ---- */
 
 static int libbpf_log(enum libbpf_print_level level, const char *fmt, va_list args)
 {
@@ -162,34 +164,27 @@ static bool hook_exists(struct loader *l, enum object_id id, const struct bpf_pr
 	return false;
 }
 
-static int object_open(struct loader *l, enum object_id id, struct err *err)
+static struct bpf_object *file_open(enum file_id id, struct err *err)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = objects[id].name);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = files[id].name);
+	struct bpf_object *file;
 	const void *bytes;
 	size_t size;
 
-	if (l->object[id])
-		return 0;
-	bytes = objects[id].bytes(&size);
-	l->object[id] = bpf_object__open_mem(bytes, size, &opts);
-	if (!l->object[id])
-		return fail(err, -errno, "BPF object %s does not open: %s", objects[id].name, strerror(errno));
-	return 0;
+	bytes = files[id].bytes(&size);
+	file = bpf_object__open_mem(bytes, size, &opts);
+	if (!file)
+		fail(err, -errno, "BPF file %s does not open: %s", files[id].name, strerror(errno));
+	return file;
 }
 
-static void object_drop(struct loader *l, enum object_id id)
-{
-	bpf_object__close(l->object[id]);
-	l->object[id] = NULL;
-}
-
-/* All objects share the maps of the folder, as far as the maps are to be pinned at all. */
-static int place_maps(struct loader *l, enum object_id id)
+/* All files share the maps of the folder, as far as the maps are to be pinned at all. */
+static int place_maps(const struct loader *l, const struct bpf_object *file)
 {
 	char path[PATH_MAX];
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, l->object[id])
+	bpf_object__for_each_map(map, file)
 	{
 		int r;
 
@@ -204,31 +199,43 @@ static int place_maps(struct loader *l, enum object_id id)
 	return 0;
 }
 
-static int object_load(struct loader *l, enum object_id id, struct err *err)
+/* Whether the program belongs to one of the objects (bits 1 << enum object_id), and there is use for it on this kernel. */
+static bool is_to_load(struct loader *l, const struct bpf_program *prog, unsigned int ids)
 {
+	for (enum object_id id = 0; id < OBJECT_IDS; id++) {
+		const struct program *p = ids >> id & 1 ? program_find(id, bpf_program__name(prog)) : NULL;
+
+		if (p)
+			return program_wanted(p, l->mechanism) && (!p->optional || hook_exists(l, id, prog));
+	}
+	return false;
+}
+
+/* Loads objects of one file together. */
+static int objects_load(struct loader *l, enum file_id file_id, unsigned int ids, struct err *err)
+{
+	struct bpf_object *file = file_open(file_id, err);
 	struct bpf_program *prog;
-	int r = object_open(l, id, err);
+	int r;
 
-	if (r || l->loaded[id])
-		return r;
-	r = place_maps(l, id);
-	if (r) {
-		object_drop(l, id);
-		return fail(err, r, "bpffs %s: %s", l->folder, strerror(-r));
-	}
-	bpf_object__for_each_program (prog, l->object[id]) {
-		const struct program *p = program_find(id, bpf_program__name(prog));
-
-		if (!p || !program_wanted(p, l->mechanism) || (p->optional && !hook_exists(l, id, prog)))
-			bpf_program__set_autoload(prog, false);
-	}
-	r = bpf_object__load(l->object[id]);
-	l->loaded[id] = !r;
+	if (!file)
+		return -errno;
+	r = place_maps(l, file);
+	bpf_object__for_each_program (prog, file)
+		bpf_program__set_autoload(prog, is_to_load(l, prog, ids));
 	if (!r)
-		return 0;
-	object_drop(l, id);
-	return fail(err, r, "BPF object %s does not load: %s (the verifier's log is shown with --debug)",
-		    objects[id].name, strerror(-r));
+		r = bpf_object__load(file);
+	if (r) {
+		bpf_object__close(file);
+		return fail(err, r,
+			    "BPF file %s does not load: %s (the verifier's log is shown with --debug; bpffs %s)",
+			    files[file_id].name, strerror(-r), l->folder);
+	}
+	l->files[l->file_count++] = file;
+	for (enum object_id id = 0; id < OBJECT_IDS; id++)
+		if (ids >> id & 1)
+			l->object[id] = file;
+	return 0;
 }
 
 static int pin_name(enum object_id id, const struct program *p, char *to, size_t size)
@@ -390,12 +397,12 @@ static uint32_t hash_add(uint32_t hash, const void *data, size_t size)
 static int name_maps(struct loader *l, struct err *err)
 {
 	uint32_t hash = hash_add(2166136261u, &(uint32_t){ WARDEN_LAYOUT }, sizeof(uint32_t));
+	struct bpf_object *file = file_open(FILE_GUARD, err);
 	struct bpf_map *map;
-	int r = object_open(l, OBJECT_GUARD, err);
 
-	if (r)
-		return r;
-	bpf_object__for_each_map(map, l->object[OBJECT_GUARD])
+	if (!file)
+		return -errno;
+	bpf_object__for_each_map(map, file)
 	{
 		const uint32_t shape[] = { bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
 					   bpf_map__max_entries(map) };
@@ -405,6 +412,7 @@ static int name_maps(struct loader *l, struct err *err)
 		hash = hash_add(hash, bpf_map__name(map), strlen(bpf_map__name(map)));
 		hash = hash_add(hash, shape, sizeof(shape));
 	}
+	bpf_object__close(file);
 	snprintf(l->maps, sizeof(l->maps), PINS_MAPS_PREFIX "%08x", hash);
 	return 0;
 }
@@ -419,6 +427,17 @@ static int open_folder(struct loader *l, struct err *err)
 	l->maps_new = access(path, F_OK) != 0;
 	l->lock = pins_open(l->folder, l->maps, err);
 	return l->lock < 0 ? l->lock : 0;
+}
+
+/* Those of the guard's file that its mechanism has use for. */
+static unsigned int guard_objects(const struct loader *l)
+{
+	unsigned int ids = 0;
+
+	for (enum object_id id = OBJECT_GUARD; id < OBJECT_NETNS; id++)
+		if (object_wanted(id, l->mechanism))
+			ids |= 1u << id;
+	return ids;
 }
 
 int loader_open(struct loader **loader, const struct loader_options *options, struct err *err)
@@ -440,7 +459,7 @@ int loader_open(struct loader **loader, const struct loader_options *options, st
 	if (!r)
 		r = choose_mechanism(l, options->guard, err);
 	if (!r)
-		r = object_load(l, OBJECT_GUARD, err);
+		r = objects_load(l, FILE_GUARD, guard_objects(l), err);
 	if (r) {
 		loader_close(l);
 		return r;
@@ -572,13 +591,8 @@ int loader_attach_guard(struct loader *l, struct err *err)
 {
 	int r = 0;
 
-	for (enum object_id id = OBJECT_GUARD; !r && id < OBJECT_NETNS; id++) {
-		/* Also what another mechanism has left pinned of it goes. */
-		if (object_wanted(id, l->mechanism))
-			r = object_load(l, id, err);
-		if (!r)
-			r = object_attach(l, id, err);
-	}
+	for (enum object_id id = OBJECT_GUARD; !r && id < OBJECT_NETNS; id++)
+		r = object_attach(l, id, err); /* also what another mechanism has left pinned of it goes */
 	if (r)
 		return r;
 	note_limits(l);
@@ -607,20 +621,49 @@ static bool modules_ready(enum object_id id, char *reason, size_t size)
 	return true;
 }
 
+/* Of those that are not loaded yet, the objects whose modules are there. */
+static unsigned int ready_objects(struct loader *l)
+{
+	unsigned int ids = 0;
+	char reason[200];
+
+	for (enum object_id id = OBJECT_NETNS; id < OBJECT_IDS; id++) {
+		if (l->object[id])
+			continue;
+		if (modules_ready(id, reason, sizeof(reason)))
+			ids |= 1u << id;
+		else
+			object_unavailable(l, id, reason);
+	}
+	return ids;
+}
+
+/* All at once, as it is much quicker; each for itself where one of them is refused. */
+static void load_ready_objects(struct loader *l)
+{
+	unsigned int ids = ready_objects(l);
+	struct err err;
+
+	if (!ids || !objects_load(l, FILE_RDMA, ids, &err))
+		return;
+	for (enum object_id id = OBJECT_NETNS; id < OBJECT_IDS; id++) {
+		if (!(ids >> id & 1) || !objects_load(l, FILE_RDMA, 1u << id, &err))
+			continue;
+		object_unavailable(l, id, err.text);
+		pr_warn("%s", err.text);
+	}
+}
+
 int loader_attach_rdma(struct loader *l)
 {
-	char reason[200];
 	struct err err;
 	int fresh = 0;
 
+	load_ready_objects(l);
 	for (enum object_id id = OBJECT_NETNS; id < OBJECT_IDS; id++) {
-		if (l->attached[id])
+		if (l->attached[id] || !l->object[id])
 			continue;
-		if (!modules_ready(id, reason, sizeof(reason))) {
-			object_unavailable(l, id, reason);
-			continue;
-		}
-		if (object_load(l, id, &err) || object_attach(l, id, &err)) {
+		if (object_attach(l, id, &err)) {
 			object_unavailable(l, id, err.text);
 			pr_warn("%s", err.text);
 			continue;
@@ -646,7 +689,8 @@ bool loader_audits_kernel_copy(const struct loader *l)
 
 uint32_t loader_judged_twice(const struct loader *l)
 {
-	const uint32_t verbs = 1u | 1u << CDEV_UVERBS, cm = 1u << CDEV_RDMA_CM, umad = 1u << CDEV_UMAD | 1u << CDEV_ISSM;
+	const uint32_t verbs = 1u | 1u << CDEV_UVERBS, cm = 1u << CDEV_RDMA_CM,
+		       umad = 1u << CDEV_UMAD | 1u << CDEV_ISSM;
 
 	if (l->mechanism == GUARD_LSM)
 		return 0;
@@ -794,8 +838,8 @@ void loader_close(struct loader *l)
 
 	if (!l)
 		return;
-	for (enum object_id id = 0; id < OBJECT_IDS; id++)
-		object_drop(l, id);
+	for (size_t i = 0; i < l->file_count; i++)
+		bpf_object__close(l->files[i]);
 	close_vmlinux(l);
 	for (size_t i = 0; i < l->held_count; i++)
 		util_close(&l->held[i].fd);

@@ -3,23 +3,23 @@
 
 #include <string.h>
 
-#include "cm.skel.h"
-#include "devcg.skel.h"
 #include "guard.skel.h"
 #include "lib/util.h"
-#include "netns.skel.h"
-#include "self.skel.h"
-#include "umad.skel.h"
-#include "verbs.skel.h"
+#include "rdma.skel.h"
+
+const struct file_info files[FILE_IDS] = {
+	[FILE_GUARD] = { "guard", guard_bpf__elf_bytes },
+	[FILE_RDMA] = { "rdma", rdma_bpf__elf_bytes },
+};
 
 const struct object_info objects[OBJECT_IDS] = {
-	[OBJECT_GUARD] = { "guard", guard_bpf__elf_bytes, { NULL } },
-	[OBJECT_DEVCG] = { "devcg", devcg_bpf__elf_bytes, { NULL } },
-	[OBJECT_SELF] = { "self", self_bpf__elf_bytes, { NULL } },
-	[OBJECT_NETNS] = { "netns", netns_bpf__elf_bytes, { "ib_core", "ib_uverbs", NULL } },
-	[OBJECT_VERBS] = { "verbs", verbs_bpf__elf_bytes, { "ib_core", "ib_uverbs", NULL } },
-	[OBJECT_CM] = { "cm", cm_bpf__elf_bytes, { "rdma_ucm", NULL } },
-	[OBJECT_UMAD] = { "umad", umad_bpf__elf_bytes, { "ib_umad", NULL } },
+	[OBJECT_GUARD] = { "guard", FILE_GUARD, { NULL } },
+	[OBJECT_DEVCG] = { "devcg", FILE_GUARD, { NULL } },
+	[OBJECT_SELF] = { "self", FILE_GUARD, { NULL } },
+	[OBJECT_NETNS] = { "netns", FILE_RDMA, { "ib_core", "ib_uverbs", NULL } },
+	[OBJECT_VERBS] = { "verbs", FILE_RDMA, { "ib_core", "ib_uverbs", NULL } },
+	[OBJECT_CM] = { "cm", FILE_RDMA, { "rdma_ucm", NULL } },
+	[OBJECT_UMAD] = { "umad", FILE_RDMA, { "ib_umad", NULL } },
 };
 
 #define LSM (1u << GUARD_LSM)

@@ -22,9 +22,18 @@ enum object_id {
 	OBJECT_IDS
 };
 
-struct object_info {
+/* What is loaded at one time: several objects linked into one, as the Makefile does. */
+enum file_id { FILE_GUARD, FILE_RDMA, FILE_IDS };
+
+struct file_info {
 	const char *name;
 	const void *(*bytes)(size_t *size);
+};
+extern const struct file_info files[FILE_IDS];
+
+struct object_info {
+	const char *name;
+	enum file_id file;
 	const char *modules[3]; /* whose BTF it needs; the list ends with NULL */
 };
 extern const struct object_info objects[OBJECT_IDS];
