@@ -55,7 +55,7 @@ watch_wardend() {
 		took=$(((${EPOCHREALTIME/./} - begin) / 1000)) now=$(resident_kib)
 		[ "$took" -le "$slowest" ] || slowest=$took
 		[ "$now" -le "$most" ] || most=$now
-		sleep 0.2
+		pause 0.2
 	done
 }
 

@@ -19,6 +19,9 @@ lab_state=/run/lab/state
 lab_cases=$lab_state/cases
 mkdir -p "$lab_state/pods"
 : >"$lab_cases"
+# Without KVM a fork costs 5 ms and an exec 10 more, so what runs often here is of the shell's own commands.
+lab_never=$lab_state/never
+[ -p "$lab_never" ] || mkfifo "$lab_never"
 
 skip() { printf '%s\n' "$*" >"$lab_state/skip"; exit 77; }
 
@@ -83,6 +86,14 @@ expect_match() {
 	[[ $text =~ $1 ]] || { printf 'expected a match of: %s\nin:\n%s\n' "$1" "$text"; return 1; }
 }
 
+pause() { read -rt "$1" <>"$lab_never" || true; }
+
+# FILE: its first line.
+first_line() {
+	local line
+	{ read -r line <"$1"; } 2>/dev/null && printf '%s\n' "$line"
+}
+
 wait_until() {
 	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000)) seconds=$1
 	shift
@@ -91,7 +102,7 @@ wait_until() {
 			printf 'waited %s s in vain for: %s\n' "$seconds" "$*" >&2
 			return 1
 		fi
-		sleep 0.05
+		pause 0.05
 	done
 }
 
@@ -142,13 +153,8 @@ rdma_wait_gid() { wait_until 15 rdma_has_gid "$1" "$2" "$(ipv4_gid "$3")"; }
 # ---- VFs ----
 
 vf_list() {
-	local pf link
-	for pf in $LAB_PFS; do
-		for link in "/sys/bus/pci/devices/$pf/"virtfn*; do
-			[ -e "$link" ] || continue
-			basename "$(readlink "$link")"
-		done
-	done | sort
+	# shellcheck disable=SC2086 # one word for each
+	(cd /sys/bus/pci/devices && find $LAB_PFS -maxdepth 1 -name 'virtfn*' -printf '%l\n' -o -prune) | sed 's,.*/,,' | sort
 }
 
 # Empty while the netdev is in another netns.
@@ -172,12 +178,15 @@ vf_set() {
 vf_node() {
 	local dir=infiniband_mad node
 	[ "$2" != uverbs ] || dir=infiniband_verbs
-	node=$(find "/sys/bus/pci/devices/$1/$dir/" -maxdepth 1 -name "$2[0-9]*" -printf '%f' 2>/dev/null || true)
-	[ -n "$node" ] && printf '/dev/infiniband/%s\n' "$node"
+	for node in "/sys/bus/pci/devices/$1/$dir/$2"[0-9]*; do
+		[ -e "$node" ] || return 1
+		printf '/dev/infiniband/%s\n' "${node##*/}"
+		return
+	done
 }
 
 # A number of its own for each VF, from which its addresses come.
-vf_number() { vf_list | grep -nx "$1" | cut -d : -f 1; }
+vf_number() { vf_list | awk -v vf="$1" '$0 == vf { print NR }'; }
 
 vf_ip() { printf '10.77.0.%s\n' "$((10 + $(vf_number "$1")))"; }
 vf_ip6() { printf '2001:db8:77::%x\n' "$((16 + $(vf_number "$1")))"; }
@@ -251,15 +260,20 @@ vf_reregister() { echo "$1" >/sys/kernel/debug/hcasim/reregister; }
 
 # ---- pods: a netns, a cgroup where the kubelet would have it, a VF, an RDMA device ----
 
-pods() { ls "$lab_state/pods"; }
+pods() {
+	local dir
+	for dir in "$lab_state"/pods/*/; do
+		[ ! -d "$dir" ] || { dir=${dir%/}; printf '%s\n' "${dir##*/}"; }
+	done
+}
 
-pod_get() { cat "$lab_state/pods/$1/$2" 2>/dev/null; }
+pod_get() { first_line "$lab_state/pods/$1/$2"; }
 
 pod_set() { printf '%s\n' "$3" >"$lab_state/pods/$1/$2"; }
 
 pod_cgroup() { printf '/sys/fs/cgroup/kubepods.slice/%s\n' "$1"; }
 pod_cgroup_id() { stat -c %i "$(pod_cgroup "$1")"; }
-pod_is_host() { [ "$(pod_get "$1" host)" = yes ]; } # a hostNetwork pod: told from the host by its cgroup alone
+pod_is_host() { [ -e "$lab_state/pods/$1/is-host" ]; } # a hostNetwork pod: told from the host by its cgroup alone
 pod_netns_inode() { if pod_is_host "$1"; then stat -Lc %i /proc/self/ns/net; else stat -Lc %i "/run/netns/$1"; fi; }
 pod_vf() { pod_get "$1" vf; }
 pod_ip() { vf_ip "$(pod_vf "$1")"; }
@@ -273,8 +287,9 @@ pod_uverbs() {
 		vf_node "$(pod_vf "$1")" uverbs
 		return
 	fi
-	node=$(basename "$(dirname "$(grep -lx "$(pod_rdma "$1")" /sys/class/infiniband_verbs/uverbs*/ibdev)")")
-	[ -e "/dev/infiniband/$node" ] && printf '/dev/infiniband/%s\n' "$node"
+	node=$(grep -lx "$(pod_rdma "$1")" /sys/class/infiniband_verbs/uverbs*/ibdev) || return
+	node=${node%/ibdev}
+	[ -e "/dev/infiniband/${node##*/}" ] && printf '/dev/infiniband/%s\n' "${node##*/}"
 }
 
 # In the pod's cgroup and netns, with the sysfs of that netns.
@@ -315,7 +330,7 @@ pod_create() {
 	[ "$host" = yes ] || rdma_works "$rdma" || { echo "pod_create: no $rdma in a pod with this kernel and mode" >&2; return 1; }
 	mkdir "$lab_state/pods/$name"
 	pod_set "$name" kind "$rdma"
-	pod_set "$name" host "$host"
+	[ "$host" = no ] || pod_set "$name" is-host yes
 	make_cgroup "$name"
 	if [ "$host" = yes ]; then
 		pod_set "$name" vf "$vf"

@@ -27,7 +27,11 @@ warden_start() {
 	wait_until 120 warden_answers || { tail -n 20 "$warden_log"; return 1; }
 }
 
-warden_answers() { kill -0 "$(cat "$warden_dir/pid")" && ctl status; }
+# wardend makes its socket when all else is done.
+warden_answers() {
+	warden_is_there || return 1
+	[ "$warden_socket" -nt "$warden_dir/pid" ] && ctl status
+}
 
 warden_end() {
 	[ -e "$warden_dir/pid" ] || return 0
@@ -35,7 +39,11 @@ warden_end() {
 	wait_until 10 warden_is_gone
 	rm -f "$warden_dir/pid"
 }
-warden_is_gone() { ! kill -0 "$(cat "$warden_dir/pid")"; }
+warden_is_there() {
+	local pid
+	read -r pid <"$warden_dir/pid" && kill -0 "$pid"
+}
+warden_is_gone() { ! warden_is_there; }
 warden_stop() { warden_end TERM; }
 warden_kill() { warden_end KILL; }
 
@@ -57,11 +65,11 @@ release() { ctl release --device "$(pod_device "$1")"; }
 
 # The last event that has all of the pieces of text, whole.
 last_event() {
-	local piece text
-	text=$(cat "$warden_events")
-	for piece in "$@"; do text=$(grep -F -- "$piece" <<<"$text") || return 1; done
-	tail -n 1 <<<"$text"
+	awk 'BEGIN { for (i = 2; i < ARGC; i++) { pieces[i] = ARGV[i]; delete ARGV[i] } }
+		{ for (i in pieces) if (!index($0, pieces[i])) next; last = $0 }
+		END { if (last == "") exit 1; print last }' "$warden_events" "$@"
 }
+event_found() { last_event "$@" >"$lab_state/event"; }
 
 # KEY=VALUE…: waits for an event with them all, and prints it. A value is a string, or with KEY:=VALUE a number.
 event() {
@@ -72,8 +80,8 @@ event() {
 		*) pieces+=("\"${pair%%=*}\":\"${pair#*=}\"") ;;
 		esac
 	done
-	wait_until 5 last_event "${pieces[@]}"
-	last_event "${pieces[@]}"
+	wait_until 5 event_found "${pieces[@]}"
+	first_line "$lab_state/event"
 }
 
 forget_events() { : >"$warden_events"; }
