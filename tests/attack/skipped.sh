@@ -28,11 +28,11 @@ flood_ends() {
 
 # "killed" as far as the kernel skipped the guard's program: where it says 0, none.
 t_skipped() {
-	local n skipped pids=() killed through
+	local skipped pids=() killed through
 	warden_start '"mode":"enforce"' --guard "$mechanism"
 	pod_create owner --vf next --rdma hcasim
 	claim owner
-	for n in 1 2 3 4 5 6; do
+	for _ in 1 2 3 4 5 6; do
 		# shellcheck disable=SC2016 # the inner shell's
 		taskset -c 0 bash -c 'exec attack flood "$1" "$2" >"$3$$"' - "$(pod_uverbs owner)" "$opens" "$lab_state/flood" &
 		pids+=($!)

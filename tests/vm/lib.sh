@@ -154,7 +154,7 @@ rdma_wait_gid() { wait_until 15 rdma_has_gid "$1" "$2" "$(ipv4_gid "$3")"; }
 
 vf_list() {
 	# shellcheck disable=SC2086 # one word for each
-	(cd /sys/bus/pci/devices && find $LAB_PFS -maxdepth 1 -name 'virtfn*' -printf '%l\n' -o -prune) | sed 's,.*/,,' | sort
+	(cd /sys/bus/pci/devices && find -H $LAB_PFS -maxdepth 1 -name 'virtfn*' -printf '%l\n') | sed 's,.*/,,' | sort
 }
 
 # Empty while the netdev is in another netns.

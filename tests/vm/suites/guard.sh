@@ -28,7 +28,10 @@ t_check() {
 # $kind: hcasim, rxe, or hostpod: pods that share the host's netns (hostNetwork) and have an rxe device each. That is
 # also how rxe is covered in exclusive mode before 7.3, where it cannot change netns.
 
-need_kind() { [ -n "$(pod_get "$(owner)" kind)" ] || skip "before 7.3 an rxe device cannot be in a pod's netns"; }
+need_kind() {
+	[ "$kind" != rxe ] || rdma_works rxe || skip "before 7.3 an rxe device cannot be in a pod's netns"
+	expect "the scene has a pod $(owner)" test -n "$(pod_get "$(owner)" kind)"
+}
 
 owner() { printf 'owner-%s\n' "$kind"; }
 other() { printf 'other-%s\n' "$kind"; }
