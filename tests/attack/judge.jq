@@ -4,19 +4,21 @@
 #
 #   refused  an error, and the event that says so      killed   the process, and the event that says so
 #   kernel   the kernel itself refuses                 seen     carried out, but told by an event
-#   unspoken carried out and not told, while the kernel itself counts calls that it did not give to a program
 #   missed   carried out, and nobody knows             silent   ended by nobody knows whom: no event, not the kernel
 #   allowed  as it should be                           wrong    the owner, or a control, was refused
 
-# A miss is announced where the table of capabilities says "unavailable" (missed, seen) or "fallback" (seen), and an unspoken
-# one where guard.every-call says "fallback". --argjson skipped: those calls, by `wardenctl status`; without any there is none.
+# A miss is announced where the table of capabilities says "unavailable" (missed, seen) or "fallback" (seen).
+# --argjson skipped: calls that the kernel did not give to a program, by `wardenctl status`.
 
 def of_same_run($r): select(.vector == $r.vector and .role == $r.role and .kind == $r.kind);
 
 def same_device($r): $r.device == "" or .device == $r.device;
 
+# The passing of a descriptor is judged once. Where the kernel skipped that, its use is what is refused.
+def rules_of($r): [$r.rule] + if $r.rule == "exclusive.fd-pass" and $skipped > 0 then ["exclusive.inherited-fd"] else [] end;
+
 def told($r; $verdicts):
-	any($events[]; .kind == "violation" and .actor.pid == $r.pid and .rule == $r.rule and same_device($r)
+	any($events[]; .kind == "violation" and .actor.pid == $r.pid and (.rule as $rule | rules_of($r) | index($rule)) and same_device($r)
 		and (.verdict as $v | $verdicts | index($v)));
 
 def accused($r): any($events[]; .kind == "violation" and .actor.pid == $r.pid);
@@ -28,7 +30,6 @@ def verdict($r; $b):
 	elif $r.kind != "attack" then if $r.outcome == "ok" and (accused($r) | not) then "allowed" else "wrong" end
 	elif $r.outcome == "ok" then
 		if told($r; ["observed", "killed", "denied"]) then "seen"
-		elif $skipped > 0 and feature_state("guard.every-call") == "fallback" then "unspoken"
 		else "missed" end
 	elif $r.outcome == "SIGKILL" then if told($r; ["killed"]) then "killed" else "silent" end
 	elif told($r; ["denied"]) then "refused"
@@ -45,7 +46,7 @@ def control_of_kernel($r; $b): $r.kind == "control" and $b.outcome == $r.outcome
 | (first($bare[] | of_same_run($r)) // null) as $b
 | (if control_of_kernel($r; $b) then "kernel" else verdict($r; $b) end) as $verdict
 | feature_state($r.feature) as $state
-| (($verdict | IN("refused", "killed", "kernel", "allowed", "skipped", "unspoken"))
+| (($verdict | IN("refused", "killed", "kernel", "allowed", "skipped"))
 	or ($verdict == "missed" and $state == "unavailable")
 	or ($verdict == "seen" and ($state | IN("unavailable", "fallback")))) as $good
 | $r + { $mode, $mechanism, bare: bare_word($b), $verdict, $state, $good }
