@@ -4,7 +4,7 @@
 
 def column: "\(.mode), \(.mechanism)";
 def row: "\(.vector) | \(.role)";
-def cell: if . == null then "-" elif .good then .verdict + (if IN(.verdict; "missed", "seen", "unspoken") then " (announced)" else "" end) else "**\(.verdict)**" end;
+def cell: if . == null then "-" elif .good then .verdict + (if IN(.verdict; "missed", "seen") then " (announced)" else "" end) else "**\(.verdict)**" end;
 
 (map(select(.kind != "control"))) as $runs
 | (reduce $runs[] as $r ([]; if index([$r | column]) then . else . + [$r | column] end)) as $columns
