@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The guard: who may touch an RDMA character device, and which DSCP its queue pairs may ask for.
+ * The guard: who may touch an RDMA character device, and which DSCP its queue pairs and address
+ * handles may ask for.
  *
  * hook                          what it does
  * cdev_device_add (fentry)      learns the dev_t of each uverbs, umad and issm node before it can be opened
@@ -10,7 +11,7 @@
  * security_file_receive         the same for a descriptor that comes over SCM_RIGHTS or pidfd_getfd
  * security_mmap_file            the same for a mapping
  * security_file_ioctl(_compat)  the exclusive rule for a descriptor that was opened elsewhere or earlier,
- *                               and the DSCP verdict on MODIFY_QP
+ *                               and the DSCP verdict on MODIFY_QP and CREATE_AH
  * security_netlink_send         RDMA netlink that changes devices or the mode is the host's alone
  *
  * The security hooks come three times: as LSM and as fmod_ret programs, which refuse, and as fentry programs, which
@@ -27,7 +28,7 @@
  * Failure: what cannot be read is refused where the device is claimed and the rule enforced. A node of the RDMA stack
  * that is not in the map of character devices is closed to everybody, and counted.
  */
-#include "modify_qp.bpf.h"
+#include "verbs_command.bpf.h"
 #include "netlink.bpf.h"
 #include "touch.bpf.h"
 
@@ -127,7 +128,7 @@ int BPF_PROG(misc_deleted, struct miscdevice *misc)
 	return 0;
 }
 
-/* ---- the DSCP verdict on MODIFY_QP ---- */
+/* ---- the DSCP verdict ---- */
 
 /* 0, or -EACCES after an event. Called for the owner of a claimed device. */
 static __always_inline int refuse_marking(const struct touch *t, const struct warden_settings *s, enum warden_rule rule,
@@ -142,19 +143,19 @@ static __always_inline int refuse_marking(const struct touch *t, const struct wa
 static __always_inline int judge_marking(const struct touch *t, const struct warden_settings *s, __u64 arg,
 					 bool sleepable)
 {
-	struct ib_uverbs_modify_qp cmd;
+	struct verbs_command cmd;
 	int wrong;
 
-	switch (parse_modify_qp(arg, &cmd, sleepable)) {
-	case NOT_MODIFY_QP:
+	switch (parse_command(arg, &cmd, sleepable)) {
+	case NO_CLASS:
 		return 0;
 	case UNREADABLE:
 		count(COUNTER_UNREADABLE_COMMANDS);
 		return refuse_marking(t, s, RULE_MARKING_UNVERIFIED, 0);
-	case MODIFY_QP_READ:
+	case CLASS_READ:
 		break;
 	}
-	wrong = modify_qp_wrong_class(&cmd, s->dscp_allowed);
+	wrong = command_wrong_class(&cmd, s->dscp_allowed);
 	return wrong < 0 ? 0 : refuse_marking(t, s, RULE_MARKING_DSCP, wrong);
 }
 

@@ -8,6 +8,7 @@
  * rdma_restrack_commit_del (fentry)   the rest, on kernels whose removal of an object has two steps
  * ib_modify_qp_with_udata (kprobe)    compares the kernel's own copy of the address vector with the profile:
  *                                     no race on the user's buffer and no other road into the verbs goes past
+ * rdma_create_user_ah (kprobe)        the same for an address handle
  * ib_uverbs_write (kprobe)            the exclusive rule for commands by write(2), by killing the stranger
  * ib_uverbs_open, _ioctl, _mmap (kprobe)   the same for what a tracing program of the guard was not asked
  * rdma_nl_rcv (kprobe)                the same for RDMA netlink
@@ -83,52 +84,69 @@ int BPF_PROG(object_committed, struct rdma_restrack_entry *res)
 	return 0;
 }
 
-/* The traffic class that breaks the profile, or -1. */
-static __always_inline int wrong_class(struct ib_qp_attr *attr, int mask, __u64 allowed)
+/* The traffic class that breaks the profile, or -1: also where there is no global route, and so no class. */
+static __always_inline int wrong_class(struct rdma_ah_attr *path, __u64 allowed)
 {
-	__u8 tc;
+	__u8 class = BPF_CORE_READ(path, grh.traffic_class);
 
-	if (mask & IB_QP_AV) {
-		tc = BPF_CORE_READ(attr, ah_attr.grh.traffic_class);
-		if (!dscp_allowed(allowed, tc))
-			return tc;
-	}
-	if (mask & IB_QP_ALT_PATH) {
-		tc = BPF_CORE_READ(attr, alt_ah_attr.grh.traffic_class);
-		if (!dscp_allowed(allowed, tc))
-			return tc;
-	}
-	return -1;
+	return BPF_CORE_READ(path, ah_flags) & IB_AH_GRH && !dscp_allowed(allowed, class) ? class : -1;
+}
+
+/* The settings, if the profile binds who uses that device: pods. The host's own traffic (storage, say) may have another class. */
+static __always_inline const struct warden_settings *marking_settings(__u32 index)
+{
+	const struct warden_settings *s = settings_get();
+
+	return s && s->marking && bpf_map_lookup_elem(&claims, &index) ? s : NULL;
+}
+
+/* class: what broke the profile, or -1. */
+static __always_inline void audit_class(const struct warden_settings *s, __u32 index, int class)
+{
+	struct warden_device *device = bpf_map_lookup_elem(&devices, &index);
+	struct touch t = { .ib_index = index };
+
+	if (!device)
+		return;
+	__sync_fetch_and_add(class < 0 ? &device->marking_right : &device->marking_wrong, 1);
+	if (class < 0)
+		return;
+	t.dev = device->uverbs;
+	/* Only "kill" can be done from here; "deny" was the guard's to do, and what comes here went past it. */
+	if (s->reactions[RULE_MARKING_DSCP] == REACTION_KILL)
+		react(&t, s, RULE_MARKING_DSCP, HOOK_LAST, class >> 2, s->dscp_allowed);
+	else
+		report(&t, RULE_MARKING_DSCP, VERDICT_OBSERVED, class >> 2, s->dscp_allowed);
 }
 
 SEC("kprobe/ib_modify_qp_with_udata")
 int BPF_KPROBE(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int mask)
 {
-	const struct warden_settings *s = settings_get();
 	__u32 index = BPF_CORE_READ(qp, device, index);
-	struct warden_device *device;
-	struct touch t = {};
-	int tc;
+	const struct warden_settings *s;
+	int class = -1;
 
-	if (!s || !s->marking || !(mask & (IB_QP_AV | IB_QP_ALT_PATH)))
+	if (!(mask & (IB_QP_AV | IB_QP_ALT_PATH)))
 		return 0;
-	/* The profile binds pods; the host's own queue pairs (storage, say) may have another class. */
-	if (!bpf_map_lookup_elem(&claims, &index))
+	s = marking_settings(index);
+	if (!s)
 		return 0;
-	device = bpf_map_lookup_elem(&devices, &index);
-	if (!device)
-		return 0;
-	tc = wrong_class(attr, mask, s->dscp_allowed);
-	__sync_fetch_and_add(tc < 0 ? &device->marking_right : &device->marking_wrong, 1);
-	if (tc < 0)
-		return 0;
-	t.dev = device->uverbs;
-	t.ib_index = index;
-	/* Only "kill" can be done from here; "deny" was the guard's to do, and what comes here went past it. */
-	if (s->reactions[RULE_MARKING_DSCP] == REACTION_KILL)
-		react(&t, s, RULE_MARKING_DSCP, HOOK_KILLS, tc >> 2, s->dscp_allowed);
-	else
-		report(&t, RULE_MARKING_DSCP, VERDICT_OBSERVED, tc >> 2, s->dscp_allowed);
+	if (mask & IB_QP_AV)
+		class = wrong_class(&attr->ah_attr, s->dscp_allowed);
+	if (mask & IB_QP_ALT_PATH && class < 0)
+		class = wrong_class(&attr->alt_ah_attr, s->dscp_allowed);
+	audit_class(s, index, class);
+	return 0;
+}
+
+SEC("kprobe/rdma_create_user_ah")
+int BPF_KPROBE(create_ah_audited, struct ib_pd *pd, struct rdma_ah_attr *attr)
+{
+	__u32 index = BPF_CORE_READ(pd, device, index);
+	const struct warden_settings *s = marking_settings(index);
+
+	if (s)
+		audit_class(s, index, wrong_class(attr, s->dscp_allowed));
 	return 0;
 }
 

@@ -3,7 +3,7 @@
  * The guard's verdicts in a loop, as syscall programs: they load on kernels that refuse LSM and fmod_ret programs too, and
  * so tell what the code costs without an emulator. The way into a hook's program is not in it.
  */
-#include "modify_qp.bpf.h"
+#include "verbs_command.bpf.h"
 #include "touch.bpf.h"
 #include "verdict.h"
 
@@ -87,35 +87,35 @@ static long call_owner(__u32 i, struct verdict_run *run)
 /* With a command that is, or is not, the MODIFY_QP of a class that is allowed. */
 static __always_inline long owner_marking(struct verdict_run *run, enum parsed expected, bool sleepable)
 {
-	struct ib_uverbs_modify_qp cmd;
+	struct verbs_command cmd;
 	struct touch t = {};
 	const struct warden_settings *s = touch_as_owner(&t, run);
 
-	if (!s || parse_modify_qp(run->arg, &cmd, sleepable) != expected)
+	if (!s || parse_command(run->arg, &cmd, sleepable) != expected)
 		run->wrong++;
-	else if (expected == MODIFY_QP_READ)
-		run->wrong += modify_qp_wrong_class(&cmd, s->dscp_allowed) >= 0;
+	else if (expected == CLASS_READ)
+		run->wrong += command_wrong_class(&cmd, s->dscp_allowed) >= 0;
 	return 0;
 }
 
 static long call_query_lsm(__u32 i, struct verdict_run *run)
 {
-	return owner_marking(run, NOT_MODIFY_QP, true);
+	return owner_marking(run, NO_CLASS, true);
 }
 
 static long call_query_fmod_ret(__u32 i, struct verdict_run *run)
 {
-	return owner_marking(run, NOT_MODIFY_QP, false);
+	return owner_marking(run, NO_CLASS, false);
 }
 
 static long call_modify_lsm(__u32 i, struct verdict_run *run)
 {
-	return owner_marking(run, MODIFY_QP_READ, true);
+	return owner_marking(run, CLASS_READ, true);
 }
 
 static long call_modify_fmod_ret(__u32 i, struct verdict_run *run)
 {
-	return owner_marking(run, MODIFY_QP_READ, false);
+	return owner_marking(run, CLASS_READ, false);
 }
 
 /* bpf_loop() takes no pointer to a context, so the callback works on a copy. */

@@ -569,9 +569,10 @@ static void note_every_call(struct loader *l)
 static void note_verdict(struct loader *l)
 {
 	static const char *const reasons[] = {
-		[GUARD_LSM] = "MODIFY_QP through the ioctl",
-		[GUARD_FMOD_RET] = "MODIFY_QP through the ioctl; a command on a page that is not present is refused "
-				   "unread",
+		[GUARD_LSM] = "MODIFY_QP and CREATE_AH through the ioctl",
+		[GUARD_FMOD_RET] =
+			"MODIFY_QP and CREATE_AH through the ioctl; a command on a page that is not present is refused "
+			"unread",
 		[GUARD_DEVICE_CGROUP] =
 			"nothing can refuse an ioctl here; marking.audit tells, and kills where asked to",
 		[GUARD_KILL] = "nothing can refuse an ioctl here; marking.audit tells, and kills where asked to",

@@ -85,6 +85,7 @@ const struct program programs[] = {
 	{ OBJECT_VERBS, "mmap_last", "every-call.verbs", SKIPPED, false, LATE },
 	{ OBJECT_VERBS, "netlink_last", "every-call.netlink", SKIPPED, false, LATE },
 	{ OBJECT_VERBS, "modify_qp_audited", "marking.audit", ALL, false, NULL },
+	{ OBJECT_VERBS, "create_ah_audited", "marking.audit", ALL, false, NULL },
 	{ OBJECT_CM, "cm_held", "exclusive.rdma-cm-write", ALL, false, FIRST },
 	{ OBJECT_CM, "cm_write_last", "exclusive.rdma-cm-write", ALL, false, FIRST },
 	{ OBJECT_CM, "cm_open_last", "every-call.rdma-cm", SKIPPED, false, LATE },

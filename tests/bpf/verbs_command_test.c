@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the guard reads out of a verbs ioctl, for commands as applications and attackers lay them out. */
 #define _GNU_SOURCE
-#include "modify_qp_test.h"
+#include "verbs_command_test.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -16,23 +16,27 @@
 
 #include "common/test.h"
 #include "lib/util.h"
-#include "modify_qp_test.skel.h"
+#include "verbs_command_test.skel.h"
 
 #define AV (1 << 7) /* IB_QP_AV */
 #define ALT_PATH (1 << 14) /* IB_QP_ALT_PATH */
+#define CREATE_AH IB_USER_VERBS_CMD_CREATE_AH
 #define EX_MODIFY_QP (IB_USER_VERBS_CMD_FLAG_EXTENDED | IB_USER_VERBS_EX_CMD_MODIFY_QP)
 #define PAGE 4096u
 
-enum { NOT_MODIFY_QP, MODIFY_QP_READ, UNREADABLE }; /* bpf/modify_qp.bpf.h */
+enum { NO_CLASS, CLASS_READ, UNREADABLE }; /* bpf/verbs_command.bpf.h */
 
-static struct modify_qp_test_bpf *skel;
+static struct verbs_command_test_bpf *skel;
 static const char *why_not = "";
 
 /* One ioctl: header, attributes, and the command they point to. */
 struct ioctl_args {
 	struct ib_uverbs_ioctl_hdr hdr;
 	struct ib_uverbs_attr attrs[24];
-	struct ib_uverbs_ex_modify_qp cmd;
+	union {
+		struct ib_uverbs_ex_modify_qp cmd;
+		struct ib_uverbs_create_ah ah;
+	};
 };
 
 static void attr_add(struct ioctl_args *a, __u16 id, __u16 len, __u64 data)
@@ -58,8 +62,8 @@ static void begin(struct ioctl_args *a)
 	a->hdr.method_id = UVERBS_METHOD_INVOKE_WRITE;
 	a->cmd.base.attr_mask = AV;
 	a->cmd.base.qp_handle = 0x12345678;
-	a->cmd.base.dest.traffic_class = 26 << 2;
-	a->cmd.base.alt_dest.traffic_class = 48 << 2;
+	a->cmd.base.dest = (struct ib_uverbs_qp_dest){ .traffic_class = 26 << 2, .is_global = 1 };
+	a->cmd.base.alt_dest = (struct ib_uverbs_qp_dest){ .traffic_class = 48 << 2, .is_global = 1 };
 }
 
 /* As libibverbs has it. */
@@ -70,36 +74,47 @@ static void plain(struct ioctl_args *a)
 	add_command(a, sizeof(a->cmd.base));
 }
 
-static struct modify_qp_question ask_at(const void *arg, __u64 allowed, bool sleepable)
+static void address_handle(struct ioctl_args *a)
 {
-	struct modify_qp_question q = { .arg = (__u64)(uintptr_t)arg, .allowed = allowed, .sleepable = sleepable };
+	begin(a);
+	a->ah = (struct ib_uverbs_create_ah){ .attr = { .grh = { .traffic_class = 26 << 2 }, .is_global = 1 } };
+	add_number(a, CREATE_AH);
+	attr_add(a, UVERBS_ATTR_CORE_IN, sizeof(a->ah), (__u64)(uintptr_t)&a->ah);
+}
+
+static struct verbs_command_question ask_at(const void *arg, __u64 allowed, bool sleepable)
+{
+	struct verbs_command_question q = { .arg = (__u64)(uintptr_t)arg, .allowed = allowed, .sleepable = sleepable };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &q, .ctx_size_in = sizeof(q));
 
 	if (!skel)
 		skip_because("the kernel does not load a syscall program: %s", why_not);
 	q.parsed = q.wrong_class = 4711;
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.modify_qp), &opts), 0);
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.verbs_command), &opts), 0);
 	assert_int_equal(opts.retval, 0);
 	return q;
 }
 
 /* Both ways of reading; they agree as long as all pages are present. */
-static struct modify_qp_question ask(const struct ioctl_args *a, __u64 allowed)
+static struct verbs_command_question ask(const struct ioctl_args *a, __u64 allowed)
 {
-	struct modify_qp_question q = ask_at(a, allowed, true), other = ask_at(a, allowed, false);
+	struct verbs_command_question q = ask_at(a, allowed, true), other = ask_at(a, allowed, false);
 
 	assert_int_equal(q.parsed, other.parsed);
 	assert_int_equal(q.wrong_class, other.wrong_class);
-	assert_memory_equal(&q.cmd, &other.cmd, sizeof(q.cmd));
+	assert_int_equal(q.is_ah, other.is_ah);
+	assert_memory_equal(&q.qp, &other.qp, sizeof(q.qp));
+	assert_memory_equal(&q.ah, &other.ah, sizeof(q.ah));
 	return q;
 }
 
 static void is_read(const struct ioctl_args *a)
 {
-	struct modify_qp_question q = ask(a, 0);
+	struct verbs_command_question q = ask(a, 0);
 
-	assert_int_equal(q.parsed, MODIFY_QP_READ);
-	assert_memory_equal(&q.cmd, &a->cmd.base, sizeof(q.cmd));
+	assert_int_equal(q.parsed, CLASS_READ);
+	assert_false(q.is_ah);
+	assert_memory_equal(&q.qp, &a->cmd.base, sizeof(q.qp));
 	assert_int_equal(q.wrong_class, 26 << 2);
 }
 
@@ -128,9 +143,9 @@ static void the_extended_command(void **state)
 	add_command(&a, sizeof(a.cmd));
 	is_read(&a);
 	a.attrs[0].data = IB_USER_VERBS_CMD_FLAG_EXTENDED | IB_USER_VERBS_EX_CMD_CREATE_QP;
-	is(&a, NOT_MODIFY_QP);
+	is(&a, NO_CLASS);
 	a.attrs[0].data = IB_USER_VERBS_CMD_FLAG_EXTENDED >> 1 | IB_USER_VERBS_CMD_MODIFY_QP;
-	is(&a, NOT_MODIFY_QP);
+	is(&a, NO_CLASS);
 }
 
 static void other_commands(void **state)
@@ -141,12 +156,12 @@ static void other_commands(void **state)
 	plain(&a);
 	for (__u64 n = 0; n < 64; n++) {
 		a.attrs[0].data = n;
-		if (n != IB_USER_VERBS_CMD_MODIFY_QP)
-			is(&a, NOT_MODIFY_QP);
+		if (n != IB_USER_VERBS_CMD_MODIFY_QP && n != CREATE_AH)
+			is(&a, NO_CLASS);
 	}
 	/* All 64 bits count. */
 	a.attrs[0].data = 1ull << 32 | IB_USER_VERBS_CMD_MODIFY_QP;
-	is(&a, NOT_MODIFY_QP);
+	is(&a, NO_CLASS);
 }
 
 static void other_methods(void **state)
@@ -156,10 +171,10 @@ static void other_methods(void **state)
 	(void)state;
 	plain(&a);
 	a.hdr.object_id = UVERBS_OBJECT_QP;
-	is(&a, NOT_MODIFY_QP);
+	is(&a, NO_CLASS);
 	plain(&a);
 	a.hdr.method_id = UVERBS_METHOD_INVOKE_WRITE + 1;
-	is(&a, NOT_MODIFY_QP);
+	is(&a, NO_CLASS);
 }
 
 static void any_order(void **state)
@@ -209,7 +224,7 @@ static void too_many_attributes(void **state)
 	is(&a, UNREADABLE);
 	/* Of another method it is none of the guard's business. */
 	a.hdr.object_id = UVERBS_OBJECT_QP;
-	is(&a, NOT_MODIFY_QP);
+	is(&a, NO_CLASS);
 }
 
 static void attributes_missing(void **state)
@@ -218,9 +233,9 @@ static void attributes_missing(void **state)
 
 	(void)state;
 	begin(&a);
-	is(&a, NOT_MODIFY_QP);
+	is(&a, NO_CLASS);
 	add_command(&a, sizeof(a.cmd.base));
-	is(&a, NOT_MODIFY_QP);
+	is(&a, NO_CLASS);
 	begin(&a);
 	add_number(&a, IB_USER_VERBS_CMD_MODIFY_QP);
 	is(&a, UNREADABLE);
@@ -291,7 +306,7 @@ static void an_unreadable_second_attribute(void **state)
 	memcpy(at, &a, sizeof(a.hdr));
 	is(at, UNREADABLE);
 	at->hdr.method_id = UVERBS_METHOD_INVOKE_WRITE + 1;
-	is(at, NOT_MODIFY_QP);
+	is(at, NO_CLASS);
 	is((struct ioctl_args *)(two + PAGE - 8), UNREADABLE);
 	munmap(two, 2 * PAGE);
 }
@@ -324,8 +339,8 @@ static void a_page_that_is_not_present(void **state)
 	mapped = mmap(NULL, sizeof(a), PROT_READ, MAP_PRIVATE, fd, 0);
 	assert_true(mapped != MAP_FAILED);
 	assert_int_equal(ask_at(mapped, 0, false).parsed, UNREADABLE);
-	assert_int_equal(ask_at(mapped, 0, true).parsed, MODIFY_QP_READ);
-	assert_int_equal(ask_at(mapped, 0, false).parsed, MODIFY_QP_READ);
+	assert_int_equal(ask_at(mapped, 0, true).parsed, CLASS_READ);
+	assert_int_equal(ask_at(mapped, 0, false).parsed, CLASS_READ);
 	munmap(mapped, sizeof(a));
 	close(fd);
 }
@@ -370,13 +385,53 @@ static void the_alternate_path(void **state)
 	assert_int_equal(ask(&a, 0).wrong_class, -1);
 }
 
+/* Without a global route there is no traffic class; the kernel refuses such a path on RoCE. */
+static void a_path_that_is_not_global(void **state)
+{
+	struct ioctl_args a;
+
+	(void)state;
+	plain(&a);
+	a.cmd.base.attr_mask = AV | ALT_PATH;
+	a.cmd.base.dest.is_global = 0;
+	assert_int_equal(ask(&a, 0).wrong_class, 48 << 2);
+	a.cmd.base.alt_dest.is_global = 0;
+	assert_int_equal(ask(&a, 0).wrong_class, -1);
+	a.cmd.base.dest.is_global = 0x80;
+	assert_int_equal(ask(&a, 0).wrong_class, 26 << 2);
+}
+
+static void an_address_handle(void **state)
+{
+	struct verbs_command_question q;
+	struct ioctl_args a;
+
+	(void)state;
+	address_handle(&a);
+	q = ask(&a, 0);
+	assert_int_equal(q.parsed, CLASS_READ);
+	assert_true(q.is_ah);
+	assert_memory_equal(&q.ah, &a.ah, sizeof(q.ah));
+	assert_int_equal(q.wrong_class, 26 << 2);
+	assert_int_equal(ask(&a, 1ull << 26).wrong_class, -1);
+	a.ah.attr.is_global = 0;
+	assert_int_equal(ask(&a, 0).wrong_class, -1);
+	a.attrs[1].len = sizeof(a.ah) - 1;
+	is(&a, UNREADABLE);
+	a.attrs[1].len = 0xffff;
+	is(&a, CLASS_READ);
+	/* It has no extended form. */
+	a.attrs[0].data |= IB_USER_VERBS_CMD_FLAG_EXTENDED;
+	is(&a, NO_CLASS);
+}
+
 static void load(void)
 {
-	skel = modify_qp_test_bpf__open();
-	if (skel && !modify_qp_test_bpf__load(skel))
+	skel = verbs_command_test_bpf__open();
+	if (skel && !verbs_command_test_bpf__load(skel))
 		return;
 	why_not = strerror(errno);
-	modify_qp_test_bpf__destroy(skel);
+	verbs_command_test_bpf__destroy(skel);
 	skel = NULL;
 }
 
@@ -398,6 +453,8 @@ int main(void)
 		cmocka_unit_test(a_page_that_is_not_present),
 		cmocka_unit_test(every_dscp_and_ecn),
 		cmocka_unit_test(the_alternate_path),
+		cmocka_unit_test(a_path_that_is_not_global),
+		cmocka_unit_test(an_address_handle),
 	};
 	int failed;
 
@@ -406,6 +463,6 @@ int main(void)
 	else
 		why_not = "only root may";
 	failed = RUN_CASES("modify_qp", cases);
-	modify_qp_test_bpf__destroy(skel);
+	verbs_command_test_bpf__destroy(skel);
 	return failed;
 }
