@@ -76,12 +76,12 @@ struct ib_global_route {
 	__u8 traffic_class;
 };
 
-enum rdma_ah_attr_flags { IB_AH_GRH = 1 };
+#define IB_AH_GRH 1 /* enum ib_ah_flags of include/rdma/ib_verbs.h */
 
 struct rdma_ah_attr {
 	struct ib_global_route grh;
 	__u8 sl;
-	enum rdma_ah_attr_flags ah_flags;
+	__u8 ah_flags;
 };
 
 struct ib_qp_attr {

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "uverbs/pass.h"
+#include "uverbs/race.h"
 #include "uverbs/verbs.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -85,6 +86,23 @@ static int run_ah(struct client *c, char **args)
 		err = create_ah(c, &handle);
 	if (!err)
 		printf("ah %u tclass %u\n", handle, c->opt.tclass);
+	return err;
+}
+
+static uint32_t number(const char *option, const char *text, uint32_t max);
+
+static int run_race(struct client *c, char **args)
+{
+	struct race race = { .other = (uint8_t)number("class", args[1], UINT8_MAX),
+			     .rounds = number("rounds", args[2], UINT16_MAX) };
+	int err = open_queues(c, args[0]);
+
+	if (!err)
+		err = fill_addresses(c);
+	if (!err)
+		err = race_qps(c, &race);
+	if (!err)
+		printf("tried %u denied %u slipped %u\n", race.tried, race.denied, race.slipped);
 	return err;
 }
 
@@ -283,6 +301,7 @@ static const struct subcommand {
 	{ "open", "DEV", 1, run_open },
 	{ "context", "DEV", 1, run_context },
 	{ "modify", "DEV [--tclass N] [--sl N] [--alt-tclass N] [--extended] [--dgid ADDR|auto]", 1, run_modify },
+	{ "race", "DEV CLASS ROUNDS [--tclass N]", 3, run_race },
 	{ "ah", "DEV [--tclass N] [--sl N] [--dgid ADDR|auto]", 1, run_ah },
 	{ "hold", "DEV [--qps N] [--mrs N] [--ahs N] [--rtr]", 1, run_hold },
 	{ "reuse", "DEV --netns FILE", 1, run_reuse },

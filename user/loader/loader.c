@@ -18,6 +18,7 @@
 #include "lib/cgroup.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "loader/features.h"
 #include "loader/pins.h"
 #include "loader/probe.h"
 #include "loader/programs.h"
@@ -35,7 +36,6 @@ static const char *const mechanism_names[] = {
 	[GUARD_KILL] = "kill",
 };
 
-#define MAX_FEATURES 48
 #define MAX_LINKS 64
 
 #define MAX_HELD (MAX_LINKS + MAP_COUNT)
@@ -62,73 +62,40 @@ struct loader {
 	size_t file_count;
 	struct bpf_object *object[OBJECT_IDS]; /* the one of them that has its programs; NULL: not loaded */
 	bool attached[OBJECT_IDS];
-	struct feature features[MAX_FEATURES];
-	size_t feature_count;
+	struct features features;
 };
 
 /* ---- features ---- */
 
-/* The feature of that name, made if new; a feature never gets better than its worst program. */
-static void feature_set(struct loader *l, const char *name, enum feature_state state, const char *by, const char *fmt,
-			...) __attribute__((format(printf, 5, 6)));
-
-static bool feature_known(const struct loader *l, const char *name)
-{
-	for (size_t i = 0; i < l->feature_count; i++)
-		if (!strcmp(l->features[i].name, name))
-			return true;
-	return false;
-}
-
-static struct feature *feature_find(struct loader *l, const char *name)
-{
-	for (size_t i = 0; i < l->feature_count; i++)
-		if (!strcmp(l->features[i].name, name))
-			return &l->features[i];
-	if (l->feature_count == MAX_FEATURES)
-		abort(); /* the tables of this file are larger than the array: not a matter of input */
-	l->features[l->feature_count] = (struct feature){ .name = name };
-	return &l->features[l->feature_count++];
-}
-
-static void feature_set(struct loader *l, const char *name, enum feature_state state, const char *by, const char *fmt,
-			...)
-{
-	struct feature *f = feature_find(l, name);
-	va_list args;
-
-	f->state = state;
-	snprintf(f->by, sizeof(f->by), "%s", by);
-	va_start(args, fmt);
-	vsnprintf(f->reason, sizeof(f->reason), fmt, args);
-	va_end(args);
-}
-
 const struct feature *loader_features(const struct loader *l, size_t *count)
 {
-	*count = l->feature_count;
-	return l->features;
+	*count = l->features.count;
+	return l->features.items;
 }
 
 static void object_unavailable(struct loader *l, enum object_id id, const char *reason)
 {
 	for (size_t i = 0; i < program_count; i++)
 		if (programs[i].object == id && program_wanted(&programs[i], l->mechanism))
-			feature_set(l, programs[i].feature, FEATURE_UNAVAILABLE, "", "%s", reason);
+			features_set(&l->features, programs[i].feature, FEATURE_UNAVAILABLE, "", "%s", reason);
 }
 
 /* ---- objects: load, attach, pin ---- */
 
 static int libbpf_log(enum libbpf_print_level level, const char *fmt, va_list args)
 {
-	char line[900];
+	_cleanup_free_ char *text = NULL;
+	char *rest, *line;
 
-	/* One level down: what a failure means is said by the caller; the verifier's log is for -v. */
+	/* One level down: what a failure means is said by the caller; the verifier's log is for --debug. */
 	if (level == LIBBPF_DEBUG)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, args);
-	line[strcspn(line, "\n")] = '\0';
-	pr_debug("%s", line);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL; /* what it is then is not said */
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		if (line[0])
+			pr_debug("%s", line);
 	return 0;
 }
 
@@ -302,8 +269,9 @@ static int program_attach(struct loader *l, enum object_id id, const struct prog
 	int r;
 
 	if (!bpf_program__autoload(prog)) {
-		if (!feature_known(l, p->feature))
-			feature_set(l, p->feature, FEATURE_ACTIVE, "", "%s", "another hook of this kernel sees it");
+		if (!features_known(&l->features, p->feature))
+			features_set(&l->features, p->feature, FEATURE_ACTIVE, "", "%s",
+				     "another hook of this kernel sees it");
 		return 0;
 	}
 	if (pin_name(id, p, pin, sizeof(pin)))
@@ -314,7 +282,8 @@ static int program_attach(struct loader *l, enum object_id id, const struct prog
 	if (r)
 		return r;
 	program_kind(prog, kind, sizeof(kind));
-	feature_set(l, p->feature, p->limit ? FEATURE_FALLBACK : FEATURE_ACTIVE, kind, "%s", p->limit ? p->limit : "");
+	features_set(&l->features, p->feature, p->limit ? FEATURE_FALLBACK : FEATURE_ACTIVE, kind, "%s",
+		     p->limit ? p->limit : "");
 	return 0;
 }
 
@@ -372,9 +341,9 @@ static int choose_mechanism(struct loader *l, enum guard_mechanism forced, struc
 			continue;
 		if (probe_mechanism(m, l->vmlinux, why, sizeof(why))) {
 			l->mechanism = m;
-			feature_set(l, "guard.mechanism", m == GUARD_LSM ? FEATURE_ACTIVE : FEATURE_FALLBACK,
-				    mechanism_names[m], "%s%s", all,
-				    forced != GUARD_AUTO && m != GUARD_LSM ? "asked for" : "");
+			features_set(&l->features, "guard.mechanism",
+				     m == GUARD_LSM ? FEATURE_ACTIVE : FEATURE_FALLBACK, mechanism_names[m], "%s%s",
+				     all, forced != GUARD_AUTO && m != GUARD_LSM ? "asked for" : "");
 			return 0;
 		}
 		snprintf(all + len, sizeof(all) - len, "%s%s", len ? "; " : "", why);
@@ -476,10 +445,10 @@ bool loader_maps_are_new(const struct loader *l)
 void loader_note_netns_mode(struct loader *l, bool exclusive)
 {
 	if (exclusive)
-		feature_set(l, "kernel.rdma-netns", FEATURE_ACTIVE, "exclusive", "%s", "");
+		features_set(&l->features, "kernel.rdma-netns", FEATURE_ACTIVE, "exclusive", "%s", "");
 	else
-		feature_set(l, "kernel.rdma-netns", FEATURE_FALLBACK, "shared", "%s",
-			    "the kernel lets every netns open every device; the guard alone tells them apart");
+		features_set(&l->features, "kernel.rdma-netns", FEATURE_FALLBACK, "shared", "%s",
+			     "the kernel lets every netns open every device; the guard alone tells them apart");
 }
 
 /* What the rule knows and this version does not judge: said, so that nobody takes silence for safety. */
@@ -497,14 +466,14 @@ static void note_limits(struct loader *l)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
-		feature_set(l, limits[i].feature, FEATURE_UNAVAILABLE, "", "%s", limits[i].reason);
+		features_set(&l->features, limits[i].feature, FEATURE_UNAVAILABLE, "", "%s", limits[i].reason);
 	if (access(CGROUP_ROOT "/cgroup.controllers", F_OK))
-		feature_set(l, "owner.cgroup", FEATURE_UNAVAILABLE, "", "%s",
-			    "no cgroup v2 at " CGROUP_ROOT
-			    ": the netns alone decides who an owner is, and pods that share "
-			    "the host's netns are not told from the host");
+		features_set(&l->features, "owner.cgroup", FEATURE_UNAVAILABLE, "", "%s",
+			     "no cgroup v2 at " CGROUP_ROOT
+			     ": the netns alone decides who an owner is, and pods that share "
+			     "the host's netns are not told from the host");
 	else
-		feature_set(l, "owner.cgroup", FEATURE_ACTIVE, "cgroup2", "%s", "");
+		features_set(&l->features, "owner.cgroup", FEATURE_ACTIVE, "cgroup2", "%s", "");
 }
 
 enum guard_mechanism loader_mechanism(const struct loader *l)
@@ -563,7 +532,7 @@ static void note_every_call(struct loader *l)
 						"every-call.umad" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(features); i++)
-		feature_set(l, features[i], FEATURE_ACTIVE, mechanism_names[GUARD_LSM], "%s", "");
+		features_set(&l->features, features[i], FEATURE_ACTIVE, mechanism_names[GUARD_LSM], "%s", "");
 }
 
 static void note_verdict(struct loader *l)
@@ -579,13 +548,13 @@ static void note_verdict(struct loader *l)
 	};
 	bool refuses = l->mechanism <= GUARD_FMOD_RET;
 
-	feature_set(l, "marking.verdict", refuses ? FEATURE_ACTIVE : FEATURE_UNAVAILABLE,
-		    refuses ? mechanism_names[l->mechanism] : "", "%s", reasons[l->mechanism]);
+	features_set(&l->features, "marking.verdict", refuses ? FEATURE_ACTIVE : FEATURE_UNAVAILABLE,
+		     refuses ? mechanism_names[l->mechanism] : "", "%s", reasons[l->mechanism]);
 	if (l->mechanism == GUARD_LSM)
 		note_every_call(l);
 	if (!object_wanted(OBJECT_SELF, l->mechanism))
-		feature_set(l, "warden.self", FEATURE_UNAVAILABLE, "", "%s",
-			    "nothing can refuse here; pins taken away are put back, programs detached are not");
+		features_set(&l->features, "warden.self", FEATURE_UNAVAILABLE, "", "%s",
+			     "nothing can refuse here; pins taken away are put back, programs detached are not");
 }
 
 int loader_attach_guard(struct loader *l, struct err *err)

@@ -502,7 +502,7 @@ int modify_to_init(struct client *c, const struct qp *qp)
 	return invoke(c, "modify-init", &cmd);
 }
 
-static struct ib_uverbs_modify_qp rtr_request(const struct options *opt, const struct qp *qp)
+struct ib_uverbs_modify_qp rtr_request(const struct options *opt, const struct qp *qp)
 {
 	struct ib_uverbs_modify_qp request = {
 		.dest = path_to(opt, opt->tclass),

@@ -87,6 +87,7 @@ int open_queues(struct client *c, const char *device);
 int fill_addresses(struct client *c);
 int create_ah(struct client *c, uint32_t *handle);
 int modify_to_init(struct client *c, const struct qp *qp);
+struct ib_uverbs_modify_qp rtr_request(const struct options *opt, const struct qp *qp);
 int connect_qp(struct client *c, const struct qp *qp);
 int query_qp(struct client *c, const struct qp *qp, struct ib_uverbs_query_qp_resp *answer);
 

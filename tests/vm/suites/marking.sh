@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The DSCP verdict on queue pairs: by the raw verbs client in every form of the command, and by ib_write_bw.
+# The DSCP verdict on queue pairs and address handles: by the raw verbs client in every form of the command, by a command
+# that changes while it is read, and by ib_write_bw, ib_send_bw (UD) and rping (rdma_cm) between two VFs.
 set -uo pipefail
 . "$LAB_REPO/tests/vm/lib.sh"
 . "$LAB_REPO/tests/vm/warden.sh"
@@ -39,6 +40,28 @@ t_wrong() {
 
 t_wrong_extended() { need_rdma "$kind"; denied --tclass "$WRONG" --extended; }
 t_wrong_alternate() { need_rdma "$kind"; denied --tclass "$RIGHT" --alt-tclass "$WRONG"; }
+
+t_address_handle() {
+	local status=0
+	need_rdma "$kind"
+	pod_exec "owner-$kind" uverbs ah "$(node)" --tclass "$RIGHT"
+	forget_events
+	pod_exec "owner-$kind" uverbs ah "$(node)" --tclass "$WRONG" || status=$?
+	expect 'refused with EACCES' test "$status" = 4
+	event rule=marking.dscp verdict=denied "owner=test/owner-$kind" dscp_asked:=26 dscp_expected=40
+}
+
+# The guard reads the right class, the kernel the wrong one: the audit of what the kernel took tells it.
+t_race() {
+	local raced
+	need_rdma "$kind"
+	[ "$(nproc)" -gt 1 ] || skip 'one CPU: nothing changes between two reads'
+	forget_events
+	raced=$(pod_exec "owner-$kind" uverbs race "$(node)" "$WRONG" 60000 --tclass "$RIGHT")
+	echo "$raced"
+	expect_match 'slipped 1' "$raced"
+	event rule=marking.dscp verdict=observed "owner=test/owner-$kind" dscp_asked:=26
+}
 
 # Attributes that the kernel ignores, put first.
 t_wrong_padded() {
@@ -128,6 +151,63 @@ write_bw() {
 }
 listens() { ss -Hltn "sport = :$1" | grep -q .; }
 
+# CLASS: datagrams, whose class is in an address handle.
+send_ud() {
+	local status=0 server
+	in_cgroup bw-a timeout 60 ib_send_bw -c UD -d "$rxe_a" -s 1024 -n 50 --tclass "$RIGHT" >"$lab_state/server" 2>&1 &
+	server=$!
+	wait_until 20 listens 18515
+	in_cgroup bw-b timeout 60 ib_send_bw -c UD -d "$rxe_b" -s 1024 -n 50 --tclass "$1" "$(vf_ip "$vf_a")" || status=$?
+	[ "$status" = 0 ] || kill "$server" 2>/dev/null || true # it waits for datagrams that do not come
+	wait "$server" || true
+	return "$status"
+}
+
+# CLASS: both ends connect by rdma_cm, which takes the class from configfs where the application sets none.
+rping_with() {
+	local device status=0 server
+	for device in "$rxe_a" "$rxe_b"; do
+		mkdir -p "/sys/kernel/config/rdma_cm/$device"
+		echo "$1" >"/sys/kernel/config/rdma_cm/$device/ports/1/default_roce_tos"
+	done
+	in_cgroup bw-a timeout 30 rping -s -a "$(vf_ip "$vf_a")" -C 3 >"$lab_state/server" 2>&1 &
+	server=$!
+	wait_until 20 rdma_listens
+	in_cgroup bw-b timeout 20 rping -c -a "$(vf_ip "$vf_a")" -I "$(vf_ip "$vf_b")" -C 3 -v || status=$?
+	[ "$status" = 0 ] || kill "$server" 2>/dev/null || true
+	wait "$server" || status=$?
+	cat "$lab_state/server"
+	return "$status"
+}
+rdma_listens() { rdma resource show cm_id | grep -q 'state LISTEN'; }
+
+t_ud_right() { send_ud "$RIGHT"; }
+
+t_ud_wrong() {
+	forget_events
+	expect_fail 'the wrong class runs' send_ud "$WRONG"
+	event rule=marking.dscp verdict=denied owner=test/bw-b comm=ib_send_bw dscp_asked:=26
+}
+
+t_ud_observed() {
+	send_ud "$WRONG"
+	event rule=marking.dscp verdict=observed owner=test/bw-b comm=ib_send_bw dscp_asked:=26
+}
+
+t_rping_right() { rping_with "$RIGHT"; }
+
+t_rping_wrong() {
+	forget_events
+	expect_fail 'the wrong class runs' rping_with "$WRONG"
+	event rule=marking.dscp verdict=denied comm=rping dscp_asked:=26
+}
+
+t_rping_observed() {
+	rping_with "$WRONG"
+	event rule=marking.dscp verdict=observed owner=test/bw-a comm=rping dscp_asked:=26
+	event rule=marking.dscp verdict=observed owner=test/bw-b comm=rping dscp_asked:=26
+}
+
 t_bw_right() { write_bw "$RIGHT" "$RIGHT"; }
 
 t_bw_wrong() {
@@ -159,15 +239,21 @@ start_or_die "$enforce"
 for kind in hcasim rxe; do
 	rdma_works "$kind" && claim "owner-$kind"
 done
-each_kind right wrong wrong_extended wrong_alternate wrong_padded unmapped write_abi in_the_list
+each_kind right wrong wrong_extended wrong_alternate wrong_padded unmapped address_handle race write_abi in_the_list
 make_hosts_pods
 run_case 'ib_write_bw with the right class runs' t_bw_right
 run_case 'ib_write_bw with a wrong class is refused' t_bw_wrong
+run_case 'ib_send_bw with datagrams of the right class runs' t_ud_right
+run_case 'ib_send_bw with datagrams of a wrong class is refused' t_ud_wrong
+run_case 'rping with the right default class of rdma_cm runs' t_rping_right
+run_case 'rping with a wrong default class of rdma_cm is refused' t_rping_wrong
 warden_stop
 forget_events
 start_or_die '"mode":"audit","qos":{"profile":"spiderpool","on_violation":"deny"}'
 each_kind observe
 run_case 'ib_write_bw with a wrong class is observed in audit mode' t_bw_observed
+run_case 'ib_send_bw with datagrams of a wrong class is observed in audit mode' t_ud_observed
+run_case 'rping with a wrong default class of rdma_cm is observed in audit mode' t_rping_observed
 warden_stop
 forget_events
 start_or_die '"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"kill"}'
