@@ -140,6 +140,15 @@ static __always_inline int refuse_marking(const struct touch *t, const struct wa
 	return react(t, s, rule, HOOK_REFUSES_AND_KILLS, traffic_class >> 2, s->dscp_allowed) ? -EACCES : 0;
 }
 
+/* mlx5's DEVX makes and changes queue pairs without ib_modify_qp: from the first time on, the device's marking is not known. */
+static __always_inline void note_devx(const struct touch *t)
+{
+	struct warden_device *device = bpf_map_lookup_elem(&devices, &t->ib_index);
+
+	if (device && !__sync_lock_test_and_set(&device->devx, 1))
+		report(t, RULE_MARKING_UNVERIFIED, VERDICT_OBSERVED, 0, 0);
+}
+
 static __always_inline int judge_marking(const struct touch *t, const struct warden_settings *s, __u64 arg,
 					 bool sleepable)
 {
@@ -148,6 +157,9 @@ static __always_inline int judge_marking(const struct touch *t, const struct war
 
 	switch (parse_command(arg, &cmd, sleepable)) {
 	case NO_CLASS:
+		return 0;
+	case PAST_THE_KERNEL:
+		note_devx(t);
 		return 0;
 	case UNREADABLE:
 		count(COUNTER_UNREADABLE_COMMANDS);

@@ -10,7 +10,9 @@
 #include <asm/ioctl.h>
 #include <bpf/bpf_helpers.h>
 #include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/ib_user_ioctl_verbs.h>
 #include <rdma/ib_user_verbs.h>
+#include <rdma/mlx5_user_ioctl_cmds.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
 #include "marking.bpf.h"
 
@@ -26,8 +28,8 @@ static __always_inline long read_user(void *to, __u32 size, __u64 from, bool sle
 	return sleepable ? bpf_copy_from_user(to, size, (void *)from) : bpf_probe_read_user(to, size, (void *)from);
 }
 
-/* NO_CLASS: another command, which asks for none. */
-enum parsed { NO_CLASS, CLASS_READ, UNREADABLE };
+/* NO_CLASS: another command, which asks for none. PAST_THE_KERNEL: one that programs the NIC in words of its own. */
+enum parsed { NO_CLASS, CLASS_READ, UNREADABLE, PAST_THE_KERNEL };
 
 struct verbs_command {
 	bool is_ah; /* which of the two */
@@ -62,6 +64,8 @@ static __always_inline enum parsed find_command(__u64 arg, struct command_place 
 
 	if (read_user(&hdr, sizeof(hdr), arg, sleepable))
 		return UNREADABLE;
+	if (hdr.object_id == MLX5_IB_OBJECT_DEVX_OBJ && hdr.driver_id == RDMA_DRIVER_MLX5)
+		return PAST_THE_KERNEL;
 	if (hdr.object_id != UVERBS_OBJECT_DEVICE || hdr.method_id != UVERBS_METHOD_INVOKE_WRITE)
 		return NO_CLASS;
 	/* All attributes at once: each reading of user memory costs as much as the rest of the verdict. */

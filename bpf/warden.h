@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Add one where a meaning changes and no size does. */
-#define WARDEN_LAYOUT 1
+#define WARDEN_LAYOUT 2
 
 /* ib_device.index is cyclic over 31 bits (xa_limit_31b in ib_core's device.c), so this is never one. */
 #define WARDEN_NO_INDEX 0xffffffffu
@@ -116,7 +116,7 @@ struct warden_device {
 	__u32 uverbs; /* kernel dev_t of its uverbs node, 0: none seen */
 	__s32 objects[OBJECT_COUNT];
 	__u32 netdev_inum; /* the netns that its netdev was last seen to come into, 0: none seen */
-	__u32 pad;
+	__u32 devx; /* 1: objects were made past the kernel (mlx5 DEVX), while it was claimed and a profile in force */
 	__u64 marking_right; /* address vectors with a DSCP of the profile */
 	__u64 marking_wrong;
 	char name[WARDEN_NAME_LEN];

@@ -37,7 +37,7 @@ static const struct member members[] = {
 	M(warden_device, uverbs),
 	M(warden_device, objects),
 	M(warden_device, netdev_inum),
-	M(warden_device, pad),
+	M(warden_device, devx),
 	M(warden_device, marking_right),
 	M(warden_device, marking_wrong),
 	M(warden_device, name),

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/ib_user_ioctl_verbs.h>
+#include <rdma/mlx5_user_ioctl_cmds.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +26,7 @@
 #define EX_MODIFY_QP (IB_USER_VERBS_CMD_FLAG_EXTENDED | IB_USER_VERBS_EX_CMD_MODIFY_QP)
 #define PAGE 4096u
 
-enum { NO_CLASS, CLASS_READ, UNREADABLE }; /* bpf/verbs_command.bpf.h */
+enum { NO_CLASS, CLASS_READ, UNREADABLE, PAST_THE_KERNEL }; /* bpf/verbs_command.bpf.h */
 
 static struct verbs_command_test_bpf *skel;
 static const char *why_not = "";
@@ -425,6 +427,21 @@ static void an_address_handle(void **state)
 	is(&a, NO_CLASS);
 }
 
+/* The driver's number tells whose objects are meant. */
+static void devx(void **state)
+{
+	struct ioctl_args a;
+
+	(void)state;
+	plain(&a);
+	a.hdr.object_id = MLX5_IB_OBJECT_DEVX_OBJ;
+	is(&a, NO_CLASS);
+	a.hdr.driver_id = RDMA_DRIVER_MLX5;
+	is(&a, PAST_THE_KERNEL);
+	a.hdr.object_id = MLX5_IB_OBJECT_DEVX_UMEM;
+	is(&a, NO_CLASS);
+}
+
 static void load(void)
 {
 	skel = verbs_command_test_bpf__open();
@@ -455,6 +472,7 @@ int main(void)
 		cmocka_unit_test(the_alternate_path),
 		cmocka_unit_test(a_path_that_is_not_global),
 		cmocka_unit_test(an_address_handle),
+		cmocka_unit_test(devx),
 	};
 	int failed;
 

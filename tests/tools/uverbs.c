@@ -106,6 +106,13 @@ static int run_race(struct client *c, char **args)
 	return err;
 }
 
+static int run_devx(struct client *c, char **args)
+{
+	int err = open_context(c, args[0]);
+
+	return err ? err : devx_create(c);
+}
+
 /* Each byte asks whether the context still works; the end of the input ends the process. */
 static void answer_until_eof(struct client *c)
 {
@@ -302,6 +309,7 @@ static const struct subcommand {
 	{ "context", "DEV", 1, run_context },
 	{ "modify", "DEV [--tclass N] [--sl N] [--alt-tclass N] [--extended] [--dgid ADDR|auto]", 1, run_modify },
 	{ "race", "DEV CLASS ROUNDS [--tclass N]", 3, run_race },
+	{ "devx", "DEV", 1, run_devx },
 	{ "ah", "DEV [--tclass N] [--sl N] [--dgid ADDR|auto]", 1, run_ah },
 	{ "hold", "DEV [--qps N] [--mrs N] [--ahs N] [--rtr]", 1, run_hold },
 	{ "reuse", "DEV --netns FILE", 1, run_reuse },

@@ -188,7 +188,7 @@ static const char *marking_state(const struct services *s, const struct tracked_
 {
 	if (!s->config->profile.name[0] || !d->claimed)
 		return "none";
-	if (!loader_audits_kernel_copy(s->loader))
+	if (!loader_audits_kernel_copy(s->loader) || d->device.devx)
 		return "unverified";
 	if (d->device.marking_wrong)
 		return "wrong";

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/ib_user_ioctl_verbs.h>
+#include <rdma/mlx5_user_ioctl_cmds.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -539,6 +540,16 @@ static int modify_to_rtr(struct client *c, const struct qp *qp)
 	cmd.pad_attrs = opt->pad_attrs;
 	cmd.unmapped = opt->unmapped;
 	return invoke(c, "modify-rtr", &cmd);
+}
+
+int devx_create(struct client *c)
+{
+	__cleanup(free_header) struct ib_uverbs_ioctl_hdr *hdr =
+		new_header(c, MLX5_IB_OBJECT_DEVX_OBJ, MLX5_IB_METHOD_DEVX_OBJ_CREATE);
+
+	c->step = "devx-create";
+	hdr->driver_id = RDMA_DRIVER_MLX5;
+	return send_header(c, hdr, false);
 }
 
 int connect_qp(struct client *c, const struct qp *qp)

@@ -222,6 +222,16 @@ t_bw_observed() {
 	no_event '"verdict":"denied"'
 }
 
+# What mlx5's DEVX programs into the NIC is not seen, and said so. No mlx5 here: the kernel refuses the call after the guard
+# has seen it.
+t_devx() {
+	need_rdma "$kind"
+	forget_events
+	expect_fail 'no driver here has it' pod_exec "owner-$kind" uverbs devx "$(node)"
+	event rule=marking.unverified verdict=observed "owner=test/owner-$kind"
+	ctl devices --json | grep -F "\"owner\":\"test/owner-$kind\"" | expect_match '"marking":"unverified"' -
+}
+
 each_kind() {
 	local case
 	for kind in hcasim rxe; do
@@ -239,7 +249,7 @@ start_or_die "$enforce"
 for kind in hcasim rxe; do
 	rdma_works "$kind" && claim "owner-$kind"
 done
-each_kind right wrong wrong_extended wrong_alternate wrong_padded unmapped address_handle race write_abi in_the_list
+each_kind right wrong wrong_extended wrong_alternate wrong_padded unmapped address_handle race write_abi in_the_list devx
 make_hosts_pods
 run_case 'ib_write_bw with the right class runs' t_bw_right
 run_case 'ib_write_bw with a wrong class is refused' t_bw_wrong
