@@ -30,6 +30,7 @@
  */
 #include "verbs_command.bpf.h"
 #include "netlink.bpf.h"
+#include "origin.bpf.h"
 #include "touch.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -130,14 +131,14 @@ int BPF_PROG(misc_deleted, struct miscdevice *misc)
 
 /* ---- the DSCP verdict ---- */
 
-/* 0, or -EACCES after an event. Called for the owner of a claimed device. */
+/* 0, or -EACCES after an event with these arguments. Called for the owner of a claimed device. */
 static __always_inline int refuse_marking(const struct touch *t, const struct warden_settings *s, enum warden_rule rule,
-					  __u8 traffic_class)
+					  __u64 arg0, __u64 arg1)
 {
 	/* What passes here is seen again, and reported, by the audit of the kernel's copy. */
 	if (s->reactions[rule] == REACTION_OBSERVE && s->kernel_copy_audited)
 		return 0;
-	return react(t, s, rule, HOOK_REFUSES_AND_KILLS, traffic_class >> 2, s->dscp_allowed) ? -EACCES : 0;
+	return react(t, s, rule, HOOK_REFUSES_AND_KILLS, arg0, arg1) ? -EACCES : 0;
 }
 
 /* mlx5's DEVX makes and changes queue pairs without ib_modify_qp: from the first time on, the device's marking is not known. */
@@ -146,7 +147,7 @@ static __always_inline void note_devx(const struct touch *t)
 	struct warden_device *device = bpf_map_lookup_elem(&devices, &t->ib_index);
 
 	if (device && !__sync_lock_test_and_set(&device->devx, 1))
-		report(t, RULE_MARKING_UNVERIFIED, VERDICT_OBSERVED, 0, 0);
+		report(t, RULE_MARKING_UNVERIFIED, VERDICT_OBSERVED, UNVERIFIED_DEVX, 0);
 }
 
 static __always_inline int judge_marking(const struct touch *t, const struct warden_settings *s, __u64 arg,
@@ -163,12 +164,12 @@ static __always_inline int judge_marking(const struct touch *t, const struct war
 		return 0;
 	case UNREADABLE:
 		count(COUNTER_UNREADABLE_COMMANDS);
-		return refuse_marking(t, s, RULE_MARKING_UNVERIFIED, 0);
+		return refuse_marking(t, s, RULE_MARKING_UNVERIFIED, UNVERIFIED_UNREADABLE, 0);
 	case CLASS_READ:
 		break;
 	}
 	wrong = command_wrong_class(&cmd, s->dscp_allowed);
-	return wrong < 0 ? 0 : refuse_marking(t, s, RULE_MARKING_DSCP, wrong);
+	return wrong < 0 ? 0 : refuse_marking(t, s, RULE_MARKING_DSCP, marking_arg(wrong), s->dscp_allowed);
 }
 
 static __always_inline int guard_ioctl(struct file *file, unsigned int cmd, unsigned long arg, bool sleepable)

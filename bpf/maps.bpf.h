@@ -72,6 +72,15 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } own SEC(".maps") __weak;
 
+/* Full: the process that has not connected for the longest time gives way, and its class counts as the application's own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32); /* tgid */
+	__type(value, struct warden_cm_class);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} cm_classes SEC(".maps") __weak;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -18,6 +18,7 @@
  */
 #include "marking.bpf.h"
 #include "netlink.bpf.h"
+#include "origin.bpf.h"
 #include "rdma.h"
 #include "touch.bpf.h"
 
@@ -114,9 +115,9 @@ static __always_inline void audit_class(const struct warden_settings *s, __u32 i
 	t.dev = device->uverbs;
 	/* Only "kill" can be done from here; "deny" was the guard's to do, and what comes here went past it. */
 	if (s->reactions[RULE_MARKING_DSCP] == REACTION_KILL)
-		react(&t, s, RULE_MARKING_DSCP, HOOK_LAST, class >> 2, s->dscp_allowed);
+		react(&t, s, RULE_MARKING_DSCP, HOOK_LAST, marking_arg(class), s->dscp_allowed);
 	else
-		report(&t, RULE_MARKING_DSCP, VERDICT_OBSERVED, class >> 2, s->dscp_allowed);
+		report(&t, RULE_MARKING_DSCP, VERDICT_OBSERVED, marking_arg(class), s->dscp_allowed);
 }
 
 SEC("kprobe/ib_modify_qp_with_udata")

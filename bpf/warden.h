@@ -179,6 +179,22 @@ struct warden_merge {
 	char comm[16];
 };
 
+/* Map `cm_classes`: the traffic class that rdma_cm last gave a process for a queue pair, by tgid; and where it had it from. */
+enum warden_origin { ORIGIN_APPLICATION, ORIGIN_CM_OPTION, ORIGIN_CM_DEFAULT };
+
+struct warden_cm_class {
+	__u32 traffic_class;
+	__u32 origin; /* enum warden_origin */
+};
+
+/* The first argument of a marking.dscp event. */
+#define MARKING_ARG(traffic_class, origin) ((__u64)(traffic_class) >> 2 | (__u64)(origin) << 8)
+#define MARKING_ARG_DSCP(arg) ((arg)&0x3f)
+#define MARKING_ARG_ORIGIN(arg) ((arg) >> 8)
+
+/* The first argument of a marking.unverified event: why. */
+enum warden_unverified { UNVERIFIED_UNREADABLE, UNVERIFIED_DEVX };
+
 /* Map `majors`: bit m of the whole is set when major m has belonged to a node of the RDMA stack. */
 #define WARDEN_MAJORS 4096 /* 12 bits (kdev_t.h) */
 struct warden_majors {
@@ -207,7 +223,7 @@ struct warden_event {
 	__u64 netns_cookie;
 	__u64 cgroup_id;
 	__u64 arg
-		[2]; /* marking.*: DSCP asked for, set allowed; moves: netns inode from, to; netns.end: cookie, inode; warden.tamper: what, its id */
+		[2]; /* marking.dscp: MARKING_ARG, set allowed; marking.unverified: why; moves: netns inode from, to; netns.end: cookie, inode; warden.tamper: what, its id */
 	__u64 merged; /* equal events since the one before that were not told on their own */
 	char comm[16];
 	char name[WARDEN_NAME_LEN]; /* the RDMA device, where the program knows it */
@@ -222,6 +238,7 @@ _Static_assert(sizeof(struct warden_settings) == 296, "layout");
 _Static_assert(sizeof(struct warden_merge_key) == 48, "layout");
 _Static_assert(sizeof(struct warden_merge) == 48, "layout");
 _Static_assert(sizeof(struct warden_event) == 224, "layout");
+_Static_assert(sizeof(struct warden_cm_class) == 8, "layout");
 _Static_assert((int)RULE_COUNT <= WARDEN_MAX_RULES, "a reaction for each rule");
 
 #endif

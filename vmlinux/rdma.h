@@ -84,6 +84,12 @@ struct rdma_ah_attr {
 	__u8 ah_flags;
 };
 
+/* Begins with the rdma_cm_id that rdma_cm's functions take (cma_priv.h). */
+struct rdma_id_private {
+	__u8 tos;
+	__u8 tos_set : 1;
+};
+
 struct ib_qp_attr {
 	struct rdma_ah_attr ah_attr;
 	struct rdma_ah_attr alt_ah_attr;

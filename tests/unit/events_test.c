@@ -227,7 +227,24 @@ static void a_wrong_dscp(void **state)
 	json = feed(*state, &ev);
 	number_is(json, "detail.dscp_asked", 26);
 	text_is(json, "detail.dscp_expected", "40,63");
-	text_is(json, "message", "queue pair asks for DSCP 26, the profile expects 40,63");
+	text_is(json, "message", "DSCP 26 asked for, by application; the profile expects 40,63");
+	text_is(json, "detail.origin", "application");
+	text_is(json, "detail.cure",
+		"set the traffic class in the application (NCCL_IB_TC, UCX_IB_TRAFFIC_CLASS, …) to 160");
+	cJSON_Delete(json);
+	ev.arg[0] = MARKING_ARG(104, ORIGIN_CM_OPTION);
+	json = feed(*state, &ev);
+	number_is(json, "detail.dscp_asked", 26);
+	text_is(json, "detail.origin", "rdma_cm ToS option");
+	cJSON_Delete(json);
+	ev.arg[0] = MARKING_ARG(0, ORIGIN_CM_DEFAULT);
+	json = feed(*state, &ev);
+	number_is(json, "detail.dscp_asked", 0);
+	text_is(json, "detail.origin", "rdma_cm default_roce_tos, or the peer's");
+	cJSON_Delete(json);
+	ev.arg[0] = ~0ull; /* of another version: no origin that is known */
+	json = feed(*state, &ev);
+	text_is(json, "detail.origin", "application");
 	cJSON_Delete(json);
 	ev.arg[1] = ~0ull; /* the longest text */
 	cJSON_Delete(feed(*state, &ev));

@@ -310,7 +310,7 @@ scene_marking() {
 	run_shown_short pod-b ib_write_bw -d "$(pod_rdma pod-b)" -p 18516 --tclass="$wrong_class" -s 4096 -n 100 "$(pod_ip pod-a)"
 	must 'the queue pair is refused' ended_with_an_error
 	must_report 'and reported, with what was asked for and what is expected' \
-		'denied +marking.dscp +rxe_pod-b of demo/pod-b: queue pair asks for DSCP 26, the profile expects 40'
+		'denied +marking.dscp +rxe_pod-b of demo/pod-b: DSCP 26 asked for, by application; the profile expects 40'
 	before=$(sent)
 	must 'the right one still runs' kill -0 "$client"
 	must 'and sends on' wait_until 20 sent_more_than "$((before + 100))"

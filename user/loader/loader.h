@@ -43,6 +43,7 @@ enum loader_map {
 	MAP_EVENTS,
 	MAP_MERGES,
 	MAP_OWN,
+	MAP_CM_CLASSES,
 	MAP_COUNT
 };
 

@@ -18,7 +18,7 @@ const struct object_info objects[OBJECT_IDS] = {
 	[OBJECT_SELF] = { "self", FILE_GUARD, { NULL } },
 	[OBJECT_NETNS] = { "netns", FILE_RDMA, { "ib_core", "ib_uverbs", NULL } },
 	[OBJECT_VERBS] = { "verbs", FILE_RDMA, { "ib_core", "ib_uverbs", NULL } },
-	[OBJECT_CM] = { "cm", FILE_RDMA, { "rdma_ucm", NULL } },
+	[OBJECT_CM] = { "cm", FILE_RDMA, { "rdma_ucm", "rdma_cm", NULL } },
 	[OBJECT_UMAD] = { "umad", FILE_RDMA, { "ib_umad", NULL } },
 };
 
@@ -86,6 +86,7 @@ const struct program programs[] = {
 	{ OBJECT_VERBS, "netlink_last", "every-call.netlink", SKIPPED, false, LATE },
 	{ OBJECT_VERBS, "modify_qp_audited", "marking.audit", ALL, false, NULL },
 	{ OBJECT_VERBS, "create_ah_audited", "marking.audit", ALL, false, NULL },
+	{ OBJECT_CM, "cm_class_given", "marking.origin", ALL, false, NULL },
 	{ OBJECT_CM, "cm_held", "exclusive.rdma-cm-write", ALL, false, FIRST },
 	{ OBJECT_CM, "cm_write_last", "exclusive.rdma-cm-write", ALL, false, FIRST },
 	{ OBJECT_CM, "cm_open_last", "every-call.rdma-cm", SKIPPED, false, LATE },

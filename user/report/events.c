@@ -132,11 +132,39 @@ static const char *tamper_text(uint64_t what)
 	return what >= OWN_MAP && what <= OWN_FOLDER ? texts[what] : "something";
 }
 
+/* Where a traffic class came from, and the cure, to which the right class is appended. */
+static const struct origin {
+	const char *name, *cure;
+} origins[] = {
+	[ORIGIN_APPLICATION] = { "application",
+				 "set the traffic class in the application (NCCL_IB_TC, UCX_IB_TRAFFIC_CLASS, …) to" },
+	[ORIGIN_CM_OPTION] = { "rdma_cm ToS option", "have the application set RDMA_OPTION_ID_TOS to" },
+	[ORIGIN_CM_DEFAULT] = { "rdma_cm default_roce_tos, or the peer's",
+				"on the side that connects, write into "
+				"/sys/kernel/config/rdma_cm/DEVICE/ports/PORT/default_roce_tos:" },
+};
+
+static void marking_detail(const struct warden_event *ev, cJSON *detail, char *message, size_t size)
+{
+	uint64_t from = MARKING_ARG_ORIGIN(ev->arg[0]);
+	const struct origin *origin = &origins[from < ARRAY_SIZE(origins) ? from : ORIGIN_APPLICATION];
+	unsigned int asked = MARKING_ARG_DSCP(ev->arg[0]);
+	unsigned int class = ev->arg[1] ? (unsigned int)__builtin_ctzll(ev->arg[1]) << 2 : 0;
+	char set[256], cure[200];
+
+	qos_dscp_text(ev->arg[1], set, sizeof(set));
+	snprintf(cure, sizeof(cure), "%s %u", origin->cure, class);
+	cJSON_AddNumberToObject(detail, "dscp_asked", asked);
+	cJSON_AddStringToObject(detail, "dscp_expected", set);
+	cJSON_AddStringToObject(detail, "origin", origin->name);
+	cJSON_AddStringToObject(detail, "cure", cure);
+	snprintf(message, size, "DSCP %u asked for, by %s; the profile expects %s", asked, origin->name, set);
+}
+
 /* What is particular to the rule, for programs (detail) and for people (message). */
 static cJSON *detail_json(const struct warden_event *ev, char *message, size_t size)
 {
 	cJSON *detail = cJSON_CreateObject();
-	char set[256];
 
 	switch (ev->rule) {
 	case RULE_EXCLUSIVE_OPEN:
@@ -161,14 +189,13 @@ static cJSON *detail_json(const struct warden_event *ev, char *message, size_t s
 		snprintf(message, size, "open of a management node, which belongs to nobody");
 		break;
 	case RULE_MARKING_DSCP:
-		qos_dscp_text(ev->arg[1], set, sizeof(set));
-		cJSON_AddNumberToObject(detail, "dscp_asked", (double)ev->arg[0]);
-		cJSON_AddStringToObject(detail, "dscp_expected", set);
-		snprintf(message, size, "queue pair asks for DSCP %llu, the profile expects %s",
-			 (unsigned long long)ev->arg[0], set);
+		marking_detail(ev, detail, message, size);
 		break;
 	case RULE_MARKING_UNVERIFIED:
-		snprintf(message, size, "the verbs command could not be read, so its marking is unknown");
+		snprintf(message, size, "%s",
+			 ev->arg[0] == UNVERIFIED_DEVX
+				 ? "mlx5 DEVX programs the NIC past the kernel, so the device's marking is unknown"
+				 : "the verbs command could not be read, so its marking is unknown");
 		break;
 	case RULE_DEVICE_MOVE:
 	case RULE_EXCLUSIVE_DEVICE_MOVE:

@@ -48,7 +48,7 @@ t_address_handle() {
 	forget_events
 	pod_exec "owner-$kind" uverbs ah "$(node)" --tclass "$WRONG" || status=$?
 	expect 'refused with EACCES' test "$status" = 4
-	event rule=marking.dscp verdict=denied "owner=test/owner-$kind" dscp_asked:=26 dscp_expected=40
+	event rule=marking.dscp verdict=denied "owner=test/owner-$kind" dscp_asked:=26 dscp_expected=40 origin=application
 }
 
 # The guard reads the right class, the kernel the wrong one: the audit of what the kernel took tells it.
@@ -181,6 +181,32 @@ rping_with() {
 }
 rdma_listens() { rdma resource show cm_id | grep -q 'state LISTEN'; }
 
+# CLASS: set by the application, as an option of rdma_cm.
+ucmatose_with() {
+	local status=0 server
+	in_cgroup bw-a timeout 30 ucmatose -b "$(vf_ip "$vf_a")" >"$lab_state/server" 2>&1 &
+	server=$!
+	wait_until 20 rdma_listens
+	in_cgroup bw-b timeout 20 ucmatose -s "$(vf_ip "$vf_a")" -b "$(vf_ip "$vf_b")" -t "$1" || status=$?
+	[ "$status" = 0 ] || kill "$server" 2>/dev/null || true
+	wait "$server" || status=$?
+	cat "$lab_state/server"
+	return "$status"
+}
+
+t_option_right() { ucmatose_with "$RIGHT"; }
+
+t_option_wrong() {
+	forget_events
+	expect_fail 'the wrong class runs' ucmatose_with "$WRONG"
+	event rule=marking.dscp verdict=denied comm=ucmatose dscp_asked:=26 owner=test/bw-a # which accepts first
+}
+
+t_option_observed() {
+	ucmatose_with "$WRONG"
+	event rule=marking.dscp verdict=observed owner=test/bw-b comm=ucmatose dscp_asked:=26 'origin=rdma_cm ToS option'
+}
+
 t_ud_right() { send_ud "$RIGHT"; }
 
 t_ud_wrong() {
@@ -199,7 +225,7 @@ t_rping_right() { rping_with "$RIGHT"; }
 t_rping_wrong() {
 	forget_events
 	expect_fail 'the wrong class runs' rping_with "$WRONG"
-	event rule=marking.dscp verdict=denied comm=rping dscp_asked:=26
+	event rule=marking.dscp verdict=denied comm=rping dscp_asked:=26 "origin=rdma_cm default_roce_tos, or the peer's"
 }
 
 t_rping_observed() {
@@ -257,6 +283,8 @@ run_case 'ib_send_bw with datagrams of the right class runs' t_ud_right
 run_case 'ib_send_bw with datagrams of a wrong class is refused' t_ud_wrong
 run_case 'rping with the right default class of rdma_cm runs' t_rping_right
 run_case 'rping with a wrong default class of rdma_cm is refused' t_rping_wrong
+run_case 'ucmatose that sets the right class by rdma_cm runs' t_option_right
+run_case 'ucmatose that sets a wrong class by rdma_cm is refused' t_option_wrong
 warden_stop
 forget_events
 start_or_die '"mode":"audit","qos":{"profile":"spiderpool","on_violation":"deny"}'
@@ -264,6 +292,7 @@ each_kind observe
 run_case 'ib_write_bw with a wrong class is observed in audit mode' t_bw_observed
 run_case 'ib_send_bw with datagrams of a wrong class is observed in audit mode' t_ud_observed
 run_case 'rping with a wrong default class of rdma_cm is observed in audit mode' t_rping_observed
+run_case 'ucmatose that sets a wrong class by rdma_cm is observed in audit mode' t_option_observed
 warden_stop
 forget_events
 start_or_die '"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"kill"}'
