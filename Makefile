@@ -26,9 +26,10 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Wer
 	      -idirafter /usr/include/$(shell uname -m)-linux-gnu -Ivmlinux -Ibpf
 
 # The files that wardend loads, and the objects linked into each: for each file libbpf parses the kernel's whole BTF.
-BPF_FILES := guard rdma
+BPF_FILES := guard rdma vf
 guard_OBJECTS := guard devcg self
 rdma_OBJECTS := netns verbs cm umad
+vf_OBJECTS := vf
 SKELETONS := $(BPF_FILES:%=$(BUILD)/skel/%.skel.h)
 
 LIB_SRC := $(filter-out user/wardend.c,$(wildcard user/*.c user/*/*.c))

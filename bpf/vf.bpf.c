@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The packets of a VF's netdev, where they pass the kernel: soft RoCE. RoCE of the hardware never becomes an skb.
+ *
+ *   vf_ingress   tcx ingress, or clsact ingress with direct-action: what the VF's owner receives
+ *   vf_egress    likewise: what he sends; here his source addresses are judged too
+ *
+ * Each RoCEv2 packet is counted by DSCP and class, judged by the VF's configuration, told when it is wrong (once a second
+ * for each VF, direction, DSCP and rule, with the number of the others), and passed, remarked or dropped. A packet that
+ * is not dropped gets TC_ACT_UNSPEC, which is TCX_NEXT: other people's programs go on with it. What cannot be judged (a
+ * VF that no entry tells of, a malformed frame, a later fragment) passes and is counted: the marking is a service to the
+ * fabric, and a packet path that drops what it does not understand would cut off pods.
+ *
+ * For whoever attaches it. The maps with a fixed size for each VF take 2.1 MiB, and 1 MiB for each CPU; set the
+ * max_entries of vfs, vf_stats and vf_told before loading where the node has fewer VFs. To begin with a VF:
+ *   1. choose a slot below WARDEN_MAX_VFS, clear its vf_stats and vf_told (both directions), write vfs[slot];
+ *   2. vf_ifindexes[ifindex] = slot. Where another VF has that ifindex in another netns: vf_netns[{cookie, ifindex}] of
+ *      both first, then vf_ifindexes[ifindex] = WARDEN_VF_SHARED;
+ *   3. attach. The end of a VF is the reverse order.
+ * A VF keeps its ifindex when it moves unless the netns has one like it; its entries are to be brought up to date after
+ * each move, and clsact to be attached again (the kernel empties the qdiscs of a netdev that moves, not tcx).
+ * vf_told can be mapped: exchange `merged` with 0 once a second where told_ns is a window old, and tell what it was.
+ *
+ * Why a packet finds its VF so: neither tcx nor clsact gives a program a cookie of its own, a copy of the program for
+ * each VF would have to be verified for each, bpf_get_netns_cookie() is not for tc before 6.15, and reading the cookie
+ * through skb->dev on each packet costs more than all the rest. The ifindex tells VFs apart nearly always, as devices that
+ * move keep it; where it does not, that is known to whoever attaches, and only then the cookie is read.
+ */
+#include "common.bpf.h"
+#include "marking.bpf.h"
+#include "packet.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define TC_ACT_UNSPEC (-1)
+#define TC_ACT_SHOT 2
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Written by wardend alone, which attaches no program to a VF without entry. Missing: fail-open, lost.vfs grows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WARDEN_MAX_VFS);
+	__type(key, __u32); /* ifindex */
+	__type(value, __u32); /* the VF's slot, or WARDEN_VF_SHARED */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} vf_ifindexes SEC(".maps") __weak;
+
+/* Likewise. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WARDEN_MAX_VFS);
+	__type(key, struct warden_vf_key);
+	__type(value, __u32); /* the VF's slot */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} vf_netns SEC(".maps") __weak;
+
+/* Written by wardend alone. An array cannot be full; a slot of zeros ignores (fail-open). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WARDEN_MAX_VFS);
+	__type(key, __u32);
+	__type(value, struct warden_vf);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} vfs SEC(".maps") __weak;
+
+/*
+ * A flow of which the lines of its VF and CPU know nothing when all are taken is judged like the others (no failure at
+ * all) and not counted; lost.flows grows.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WARDEN_MAX_VFS *DIRECTION_COUNT);
+	__type(key, __u32);
+	__type(value, struct warden_vf_stats);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} vf_stats SEC(".maps") __weak;
+
+/* Has a place for each violation that can be, so that no flood of one makes another untold. It decides nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WARDEN_MAX_VFS *DIRECTION_COUNT);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct warden_vf_tolds);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} vf_told SEC(".maps") __weak;
+
+static __noinline __u32 *shared_slot(struct __sk_buff *skb)
+{
+	struct warden_vf_key key = { .ifindex = skb->ifindex };
+
+	key.netns_cookie = BPF_CORE_READ((struct sk_buff *)skb, dev, nd_net.net, net_cookie);
+	return bpf_map_lookup_elem(&vf_netns, &key);
+}
+
+static __always_inline __u32 *find_slot(struct __sk_buff *skb)
+{
+	__u32 ifindex = skb->ifindex;
+	__u32 *slot = bpf_map_lookup_elem(&vf_ifindexes, &ifindex);
+
+	return slot && unlikely(*slot == WARDEN_VF_SHARED) ? shared_slot(skb) : slot;
+}
+
+/* The programs of a VF run with softirqs off, so nobody else writes to this CPU's lines meanwhile. */
+static __always_inline void count_packet(struct warden_vf_stats *stats, const struct packet *p, __u32 bytes)
+{
+	__u32 dscp = p->traffic_class >> 2, class = p->class;
+	struct warden_vf_line *line;
+
+	for (__u32 i = 0; i < WARDEN_VF_LINES; i++) {
+		line = &stats->lines[(dscp + class * 3 + i) % WARDEN_VF_LINES];
+		if (!line->packets) {
+			line->dscp = dscp;
+			line->class = class;
+		} else if (line->dscp != dscp || line->class != class) {
+			continue;
+		}
+		line->packets++;
+		line->bytes += bytes;
+		return;
+	}
+	count(COUNTER_LOST_FLOWS);
+}
+
+/* What is told of a violation. */
+struct finding {
+	struct warden_vf_told *told;
+	const struct warden_vf *vf;
+	__u32 rule;
+	__u32 verdict;
+	__u64 arg[2];
+	__u32 at, size; /* of the frame's bytes to be told in hex */
+};
+
+static __always_inline void hex(struct warden_event *e, const __u8 *bytes, __u32 size)
+{
+	for (__u32 i = 0; i < 16 && i < size; i++) {
+		e->text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+		e->text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+	}
+}
+
+/* False when the ring is full. No actor: the process that runs is any. */
+static __always_inline bool tell_event(struct __sk_buff *skb, const struct finding *f, __u64 now, __u64 merged)
+{
+	struct warden_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	__u8 bytes[16] = {};
+
+	if (!e)
+		return false;
+	__builtin_memset(e, 0, sizeof(*e));
+	e->time_ns = now;
+	e->kind = EVENT_VIOLATION;
+	e->rule = f->rule;
+	e->verdict = f->verdict;
+	e->ib_index = f->vf->ib_index;
+	e->netns_inum = f->vf->netns_inum;
+	e->netns_cookie = f->vf->netns_cookie;
+	e->arg[0] = f->arg[0];
+	e->arg[1] = f->arg[1];
+	e->merged = merged;
+	if (f->size == 16)
+		bpf_skb_load_bytes(skb, f->at, bytes, 16);
+	else if (f->size == 6)
+		bpf_skb_load_bytes(skb, f->at, bytes, 6);
+	else if (f->size == 4)
+		bpf_skb_load_bytes(skb, f->at, bytes, 4);
+	hex(e, bytes, f->size);
+	event_submit(e);
+	return true;
+}
+
+/*
+ * Tells a violation, or counts it into the next event of its kind. One CPU wins the right to tell; where the ring has no
+ * room, the packet goes with the next event as well, so lost.events is then of events, and no packet is untold.
+ */
+static __noinline int tell(struct __sk_buff *skb, const struct finding *f)
+{
+	struct warden_vf_told *told = f->told;
+	__u64 now = bpf_ktime_get_boot_ns(), before = told->told_ns, merged;
+
+	count(f->verdict == VERDICT_DENIED     ? COUNTER_DENIED
+	      : f->verdict == VERDICT_REMARKED ? COUNTER_REMARKED
+					       : COUNTER_OBSERVED);
+	if ((before && now - before < MERGE_WINDOW_NS) || !__sync_bool_compare_and_swap(&told->told_ns, before, now)) {
+		__sync_fetch_and_add(&told->merged, 1);
+		count(COUNTER_MERGED);
+		return 0;
+	}
+	merged = __sync_lock_test_and_set(&told->merged, 0);
+	if (tell_event(skb, f, now, merged))
+		return 0;
+	__sync_fetch_and_add(&told->merged, merged + 1);
+	count(COUNTER_LOST_EVENTS);
+	return 0;
+}
+
+/*
+ * Gives the packet another DSCP and leaves ECN alone. The IPv4 checksum follows (RFC 1624, eqn. 3) in the same write, so
+ * that no packet leaves with half of it; IPv6 has none, and that of UDP does not cover the field. The ICRC stays right:
+ * it is computed with ToS and header checksum, or traffic class, as all ones (InfiniBand Architecture, annex A17.3.3).
+ */
+static __noinline int remark(struct __sk_buff *skb, __u32 l3, __u32 dscp, __u32 ipv6)
+{
+	__u16 word[6], old;
+	__u8 *byte = (__u8 *)word;
+	__u32 sum;
+
+	if (bpf_skb_load_bytes(skb, l3, word, sizeof(word)))
+		return -1;
+	if (ipv6) {
+		byte[0] = 0x60 | dscp >> 2;
+		byte[1] = dscp << 6 | (byte[1] & 0x3f);
+		return bpf_skb_store_bytes(skb, l3, word, 2, BPF_F_RECOMPUTE_CSUM);
+	}
+	old = word[0];
+	byte[1] = dscp << 2 | (byte[1] & 3);
+	sum = (__u16)~word[5] + (__u16)~old + word[0];
+	sum = (sum & 0xffff) + (sum >> 16);
+	word[5] = ~(sum + (sum >> 16));
+	return bpf_skb_store_bytes(skb, l3, word, sizeof(word), 0);
+}
+
+/* CNPs have a DSCP of their own. What has no tag has no PCP that could be wrong. */
+static __always_inline bool mark_is_right(const struct warden_vf *vf, const struct packet *p)
+{
+	__u8 dscp = p->traffic_class >> 2, priority = vf->priority;
+	bool right = dscp_allowed(vf->dscp_allowed, p->traffic_class);
+
+	if (p->class == ROCE_CNP) {
+		priority = vf->cnp_priority;
+		if (vf->cnp_dscp != WARDEN_VF_ANY)
+			right = dscp == vf->cnp_dscp;
+	}
+	return right && (!p->tags || priority == WARDEN_VF_ANY || p->tci >> 13 == priority);
+}
+
+/* A wrong PCP with a right DSCP is only told under VF_REMARK: the tag is not rewritten. */
+static __always_inline int wrong_mark(struct __sk_buff *skb, const struct packet *p, struct finding *f,
+				      enum warden_direction direction)
+{
+	const struct warden_vf *vf = f->vf;
+	bool cnp = p->class == ROCE_CNP && vf->cnp_dscp != WARDEN_VF_ANY;
+	__u32 dscp = p->traffic_class >> 2, action = vf->action[direction], to = cnp ? vf->cnp_dscp : vf->remark_dscp;
+
+	f->rule = RULE_MARKING_PACKET;
+	f->verdict = action == VF_DROP ? VERDICT_DENIED : VERDICT_OBSERVED;
+	f->arg[0] = dscp | (p->tags ? p->tci >> 13 : 0xff) << 8 | p->class << 16 | direction << 24;
+	f->arg[1] = cnp ? 1ull << (vf->cnp_dscp & 63) : vf->dscp_allowed;
+	if (action == VF_REMARK && dscp != to) {
+		if (remark(skb, p->l3, to & 63, p->ipv6))
+			count(COUNTER_LOST_REMARKS);
+		else
+			f->verdict = VERDICT_REMARKED;
+	}
+	tell(skb, f);
+	return action == VF_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+static __always_inline bool owns_address(const struct warden_vf *vf, const struct cursor *c, const struct packet *p)
+{
+	union {
+		__u8 byte[16];
+		__u32 word[4];
+		__u64 half[2];
+	} source = { .word = { 0, 0, bpf_htonl(0xffff), 0 } };
+	const __u64 *address;
+
+	if (p->ipv6 ? bpf_skb_load_bytes(c->skb, p->l3 + 8, source.byte, 16)
+		    : bpf_skb_load_bytes(c->skb, p->l3 + 12, &source.word[3], 4))
+		return false;
+	for (__u32 i = 0; i < WARDEN_VF_ADDRESSES && i < vf->addresses; i++) {
+		address = (const __u64 *)vf->address[i];
+		if (address[0] == source.half[0] && address[1] == source.half[1])
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool owns_mac(const struct warden_vf *vf, const struct cursor *c)
+{
+	const __u16 *own = (const __u16 *)vf->mac, *from;
+	const struct ethernet *ethernet;
+	union header room;
+
+	ethernet = peek(c, 0, sizeof(*ethernet), &room);
+	if (!ethernet)
+		return false;
+	from = (const __u16 *)ethernet->from;
+	return from[0] == own[0] && from[1] == own[1] && from[2] == own[2];
+}
+
+/* What of the source is not the VF's own: 0, or an enum warden_spoofed. Leaves in f what is to be told. */
+static __always_inline __u32 spoofed(const struct cursor *c, const struct packet *p, struct finding *f)
+{
+	if (!owns_mac(f->vf, c)) {
+		f->at = offsetof(struct ethernet, from);
+		f->size = 6;
+		return SPOOFED_MAC;
+	}
+	if ((p->tags ? p->tci & 0xfff : 0) != f->vf->vlan) {
+		f->size = 0;
+		return SPOOFED_VLAN;
+	}
+	if (!owns_address(f->vf, c, p)) {
+		f->at = p->l3 + (p->ipv6 ? 8 : 12);
+		f->size = p->ipv6 ? 16 : 4;
+		return SPOOFED_ADDRESS;
+	}
+	return 0;
+}
+
+/* TC_ACT_SHOT for a source that is not the VF's and is to be refused. Of rdma_cm's messages too. */
+static __always_inline int judge_source(const struct cursor *c, const struct packet *p, struct warden_vf_told *told,
+					const struct warden_vf *vf)
+{
+	struct finding f = { .told = told, .vf = vf, .rule = RULE_SPOOF_SOURCE };
+	__u32 what = spoofed(c, p, &f);
+
+	if (!what)
+		return TC_ACT_UNSPEC;
+	f.verdict = vf->source_action == VF_DROP ? VERDICT_DENIED : VERDICT_OBSERVED;
+	f.arg[0] = what;
+	f.arg[1] = p->tags ? p->tci & 0xfff : 0;
+	tell(c->skb, &f);
+	return vf->source_action == VF_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+static __always_inline int judge(const struct cursor *c, const struct packet *p, __u32 slot,
+				 enum warden_direction direction)
+{
+	const struct warden_vf *vf = bpf_map_lookup_elem(&vfs, &slot);
+	__u32 place = slot * DIRECTION_COUNT + direction;
+	struct finding f = { .vf = vf };
+	struct warden_vf_tolds *tolds;
+	bool wrong;
+
+	if (!vf)
+		return TC_ACT_UNSPEC;
+	/* To QPN 1 go rdma_cm's messages, which have the priority of management. */
+	wrong = vf->action[direction] && p->class != ROCE_CM && !mark_is_right(vf, p);
+	if (!wrong && !(direction == DIRECTION_EGRESS && vf->source_action))
+		return TC_ACT_UNSPEC;
+	tolds = bpf_map_lookup_elem(&vf_told, &place);
+	if (!tolds)
+		return TC_ACT_UNSPEC;
+	if (direction == DIRECTION_EGRESS && vf->source_action && judge_source(c, p, &tolds->source, vf) == TC_ACT_SHOT)
+		return TC_ACT_SHOT;
+	if (!wrong)
+		return TC_ACT_UNSPEC;
+	f.told = &tolds->marking[p->traffic_class >> 2];
+	return wrong_mark(c->skb, p, &f, direction);
+}
+
+static __always_inline int count_and_judge(const struct cursor *c, const struct packet *p,
+					   enum warden_direction direction)
+{
+	__u32 *slot = find_slot(c->skb), place;
+	struct warden_vf_stats *stats;
+
+	if (slot)
+		place = *slot * DIRECTION_COUNT + direction;
+	stats = slot ? bpf_map_lookup_elem(&vf_stats, &place) : NULL;
+	if (!stats) {
+		count(COUNTER_LOST_VFS);
+		return TC_ACT_UNSPEC;
+	}
+	if (p->kind == PACKET_ROCE) {
+		count_packet(stats, p, c->len);
+		return judge(c, p, *slot, direction);
+	}
+	if (p->kind == PACKET_LATER_FRAGMENT)
+		stats->fragments++;
+	else if (p->malformed < MALFORMED_COUNT)
+		stats->malformed[p->malformed]++;
+	return TC_ACT_UNSPEC;
+}
+
+static __always_inline int judge_packet(struct __sk_buff *skb, enum warden_direction direction)
+{
+	struct cursor c = { .skb = skb,
+			    .data = (void *)(long)skb->data,
+			    .end = (void *)(long)skb->data_end,
+			    .len = skb->len,
+			    .tagged = skb->vlan_present,
+			    .tci = skb->vlan_tci };
+	struct packet p = {};
+
+	parse_packet(&c, &p);
+	return p.kind == PACKET_NOT_ROCE ? TC_ACT_UNSPEC : count_and_judge(&c, &p, direction);
+}
+
+SEC("tc/ingress")
+int vf_ingress(struct __sk_buff *skb)
+{
+	return judge_packet(skb, DIRECTION_INGRESS);
+}
+
+SEC("tc/egress")
+int vf_egress(struct __sk_buff *skb)
+{
+	return judge_packet(skb, DIRECTION_EGRESS);
+}
