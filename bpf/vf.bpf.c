@@ -159,13 +159,9 @@ static __always_inline bool tell_event(struct __sk_buff *skb, const struct findi
 	e->arg[0] = f->arg[0];
 	e->arg[1] = f->arg[1];
 	e->merged = merged;
-	if (f->size == 16)
-		bpf_skb_load_bytes(skb, f->at, bytes, 16);
-	else if (f->size == 6)
-		bpf_skb_load_bytes(skb, f->at, bytes, 6);
-	else if (f->size == 4)
-		bpf_skb_load_bytes(skb, f->at, bytes, 4);
-	hex(e, bytes, f->size);
+	/* The BTH is there, so 16 bytes are, from wherever a source begins. */
+	if (f->size && !bpf_skb_load_bytes(skb, f->at, bytes, sizeof(bytes)))
+		hex(e, bytes, f->size);
 	event_submit(e);
 	return true;
 }

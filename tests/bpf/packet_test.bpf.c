@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The two programs themselves, and ways into them that BPF_PROG_TEST_RUN has not. */
+#include "vf.bpf.c"
+#include "packet_test.h"
+
+struct packet_test_question question;
+
+/* A tag that the kernel keeps outside of the data, as a NIC's offload leaves it. */
+SEC("tc")
+int tagged_egress(struct __sk_buff *skb)
+{
+	if (bpf_skb_vlan_push(skb, bpf_htons(ETHERTYPE_8021Q), question.tci))
+		return PACKET_TEST_FAILED;
+	return judge_packet(skb, DIRECTION_EGRESS);
+}
+
+static __always_inline int answer(struct __sk_buff *skb, const void *end)
+{
+	struct cursor c = { .skb = skb,
+			    .data = (void *)(long)skb->data,
+			    .end = end,
+			    .len = skb->len,
+			    .tagged = skb->vlan_present,
+			    .tci = skb->vlan_tci };
+	struct packet p = {};
+
+	parse_packet(&c, &p);
+	question.kind = p.kind;
+	question.malformed = p.malformed;
+	question.class = p.class;
+	question.traffic_class = p.traffic_class;
+	question.opcode = p.opcode;
+	question.tags = p.tags;
+	question.tci_found = p.tci;
+	question.qpn = p.qpn;
+	question.l3 = p.l3;
+	question.bits = p.fecn | p.becn << 1 | p.ipv6 << 2 | p.fragmented << 3;
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int parse_directly(struct __sk_buff *skb)
+{
+	return answer(skb, (void *)(long)skb->data_end);
+}
+
+/* As where nothing of the frame is linear: each header comes by bpf_skb_load_bytes(). */
+SEC("tc")
+int parse_copies(struct __sk_buff *skb)
+{
+	return answer(skb, (void *)(long)skb->data);
+}
