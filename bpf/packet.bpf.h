@@ -16,6 +16,9 @@
 #include <bpf/bpf_endian.h>
 #include "warden.h"
 
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
 #define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_IPV6 0x86dd
 #define ETHERTYPE_8021Q 0x8100
@@ -104,7 +107,7 @@ static __always_inline const void *peek(const struct cursor *c, __u32 at, __u32 
 {
 	const void *p = c->data + at;
 
-	if (p + size <= c->end)
+	if (likely(p + size <= c->end))
 		return p;
 	return bpf_skb_load_bytes(c->skb, at, room, size) ? NULL : room;
 }
@@ -141,22 +144,22 @@ static __always_inline bool parse_ethernet(const struct cursor *c, struct packet
 	union header room;
 
 	ethernet = peek(c, 0, sizeof(*ethernet), &room);
-	if (!ethernet)
+	if (unlikely(!ethernet))
 		return malformed(p, MALFORMED_ETHERNET);
 	*type = ethernet->type;
 	p->l3 = sizeof(*ethernet);
 	p->tags = c->tagged;
 	p->tci = c->tci;
-	for (int i = 0; i < MAX_TAGS && is_tag(*type); i++) {
+	for (int i = 0; i < MAX_TAGS && unlikely(is_tag(*type)); i++) {
 		tag = peek(c, p->l3, sizeof(*tag), &room);
-		if (!tag)
+		if (unlikely(!tag))
 			return malformed(p, MALFORMED_VLAN);
 		if (!p->tags++)
 			p->tci = bpf_ntohs(tag->tci);
 		*type = tag->type;
 		p->l3 += sizeof(*tag);
 	}
-	if (p->tags > MAX_TAGS || is_tag(*type))
+	if (unlikely(p->tags > MAX_TAGS || is_tag(*type)))
 		return malformed(p, MALFORMED_VLAN_DEPTH);
 	return true;
 }
@@ -173,19 +176,19 @@ static __always_inline bool parse_ipv4(const struct cursor *c, struct packet *p,
 	__u32 len;
 
 	ip = peek(c, p->l3, sizeof(*ip), &room);
-	if (!ip)
+	if (unlikely(!ip))
 		return malformed(p, MALFORMED_IPV4);
-	if (ip->version != 4)
+	if (unlikely(ip->version != 4))
 		return malformed(p, MALFORMED_VERSION);
-	if (ip->ihl < 5)
+	if (unlikely(ip->ihl < 5))
 		return malformed(p, MALFORMED_IHL);
 	if (ip->protocol != PROTOCOL_UDP)
 		return false;
 	len = bpf_ntohs(ip->tot_len);
-	if (len < ip->ihl * 4u || len > c->len - p->l3)
+	if (unlikely(len < ip->ihl * 4u || len > c->len - p->l3))
 		return malformed(p, MALFORMED_IPV4_LENGTH);
 	fragment = bpf_ntohs(ip->frag_off);
-	if (fragment & IPV4_FRAGMENT_OFFSET) {
+	if (unlikely(fragment & IPV4_FRAGMENT_OFFSET)) {
 		p->kind = PACKET_LATER_FRAGMENT;
 		return false;
 	}
@@ -210,7 +213,7 @@ static __always_inline bool parse_extensions(const struct cursor *c, struct pack
 
 	for (int i = 0; i < MAX_EXTENSIONS && is_extension(*next); i++) {
 		extension = peek(c, *at, sizeof(*extension), &room);
-		if (!extension)
+		if (unlikely(!extension))
 			return malformed(p, MALFORMED_EXTENSION);
 		if (*next == 44) {
 			fragment = bpf_ntohs(extension->fragment);
@@ -236,9 +239,9 @@ static __always_inline bool parse_ipv6(const struct cursor *c, struct packet *p,
 	__u8 next;
 
 	ip = peek(c, p->l3, sizeof(*ip), &room);
-	if (!ip)
+	if (unlikely(!ip))
 		return malformed(p, MALFORMED_IPV6);
-	if (ip->version != 6)
+	if (unlikely(ip->version != 6))
 		return malformed(p, MALFORMED_VERSION);
 	p->ipv6 = true;
 	p->traffic_class = ip->priority << 4 | ip->flow_lbl[0] >> 4;
@@ -289,7 +292,7 @@ static __always_inline void parse_roce(const struct cursor *c, struct packet *p,
 		return;
 	len = bpf_ntohs(udp->len);
 	/* That of a first fragment is of the whole datagram. */
-	if (len < sizeof(*udp) || (len > room_for && !p->fragmented)) {
+	if (unlikely(len < sizeof(*udp) || (len > room_for && !p->fragmented))) {
 		malformed(p, MALFORMED_UDP_LENGTH);
 		return;
 	}

@@ -34,25 +34,24 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define TC_ACT_UNSPEC (-1)
 #define TC_ACT_SHOT 2
-#define unlikely(x) __builtin_expect(!!(x), 0)
 
 /* Written by wardend alone, which attaches no program to a VF without entry. Missing: fail-open, lost.vfs grows. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, WARDEN_MAX_VFS);
-	__type(key, __u32); /* ifindex */
-	__type(value, __u32); /* the VF's slot, or WARDEN_VF_SHARED */
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} vf_ifindexes SEC(".maps") __weak;
-
-/* Likewise. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, WARDEN_MAX_VFS);
 	__type(key, struct warden_vf_key);
 	__type(value, __u32); /* the VF's slot */
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} vf_netns SEC(".maps") __weak;
+} vf_slots SEC(".maps") __weak;
+
+/* Written by wardend alone. Where a VF has no place, vf_slots is asked. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WARDEN_VF_PLACES);
+	__type(key, __u32);
+	__type(value, struct warden_vf_place);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} vf_places SEC(".maps") __weak;
 
 /* Written by wardend alone. An array cannot be full; a slot of zeros ignores (fail-open). */
 struct {
@@ -85,20 +84,23 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } vf_told SEC(".maps") __weak;
 
-static __noinline __u32 *shared_slot(struct __sk_buff *skb)
+static __noinline __u32 find_without_place(struct __sk_buff *skb)
 {
 	struct warden_vf_key key = { .ifindex = skb->ifindex };
+	__u32 *slot;
 
 	key.netns_cookie = BPF_CORE_READ((struct sk_buff *)skb, dev, nd_net.net, net_cookie);
-	return bpf_map_lookup_elem(&vf_netns, &key);
+	slot = bpf_map_lookup_elem(&vf_slots, &key);
+	return slot ? *slot : WARDEN_MAX_VFS;
 }
 
-static __always_inline __u32 *find_slot(struct __sk_buff *skb)
+/* WARDEN_MAX_VFS, where the maps have nothing, for a VF that is not known. */
+static __always_inline __u32 find_slot(struct __sk_buff *skb)
 {
-	__u32 ifindex = skb->ifindex;
-	__u32 *slot = bpf_map_lookup_elem(&vf_ifindexes, &ifindex);
+	__u32 ifindex = skb->ifindex, at = ifindex % WARDEN_VF_PLACES;
+	struct warden_vf_place *place = bpf_map_lookup_elem(&vf_places, &at);
 
-	return slot && unlikely(*slot == WARDEN_VF_SHARED) ? shared_slot(skb) : slot;
+	return likely(place && place->ifindex == ifindex) ? place->slot : find_without_place(skb);
 }
 
 /* The programs of a VF run with softirqs off, so nobody else writes to this CPU's lines meanwhile. */
@@ -351,19 +353,16 @@ static __always_inline int judge(const struct cursor *c, const struct packet *p,
 static __always_inline int count_and_judge(const struct cursor *c, const struct packet *p,
 					   enum warden_direction direction)
 {
-	__u32 *slot = find_slot(c->skb), place;
-	struct warden_vf_stats *stats;
+	__u32 slot = find_slot(c->skb), place = slot * DIRECTION_COUNT + direction;
+	struct warden_vf_stats *stats = bpf_map_lookup_elem(&vf_stats, &place);
 
-	if (slot)
-		place = *slot * DIRECTION_COUNT + direction;
-	stats = slot ? bpf_map_lookup_elem(&vf_stats, &place) : NULL;
-	if (!stats) {
+	if (unlikely(!stats)) {
 		count(COUNTER_LOST_VFS);
 		return TC_ACT_UNSPEC;
 	}
 	if (p->kind == PACKET_ROCE) {
 		count_packet(stats, p, c->len);
-		return judge(c, p, *slot, direction);
+		return judge(c, p, slot, direction);
 	}
 	if (p->kind == PACKET_LATER_FRAGMENT)
 		stats->fragments++;

@@ -257,15 +257,24 @@ enum warden_direction { DIRECTION_INGRESS, DIRECTION_EGRESS, DIRECTION_COUNT };
 enum warden_vf_action { VF_IGNORE, VF_OBSERVE, VF_REMARK, VF_DROP };
 
 #define WARDEN_MAX_VFS 1024 /* 8 PFs of 128 VFs */
-#define WARDEN_VF_SHARED 0xffffffffu
 #define WARDEN_VF_ANY 0xff /* no DSCP or priority in particular */
 #define WARDEN_VF_ADDRESSES 8
 
-/* Map `vf_netns`: the slot of a VF whose ifindex another VF has too, in another netns. */
+/* Map `vf_slots`: the slot of each VF. */
 struct warden_vf_key {
 	__u64 netns_cookie;
 	__u32 ifindex;
 	__u32 pad;
+};
+
+/*
+ * Map `vf_places`, by ifindex % WARDEN_VF_PLACES: the same without a hash, for the one VF whose ifindex falls on that
+ * place, whatever its netns. Zero where there is none, or more than one.
+ */
+#define WARDEN_VF_PLACES 8192
+struct warden_vf_place {
+	__u32 ifindex;
+	__u32 slot;
 };
 
 /* Map `vfs`: a VF, by its slot. */
@@ -319,6 +328,7 @@ struct warden_vf_tolds {
 enum warden_spoofed { SPOOFED_MAC = 1, SPOOFED_VLAN, SPOOFED_ADDRESS };
 
 _Static_assert(sizeof(struct warden_vf_key) == 16, "layout");
+_Static_assert(sizeof(struct warden_vf_place) == 8, "layout");
 _Static_assert(sizeof(struct warden_vf) == 168, "layout");
 _Static_assert(sizeof(struct warden_vf_line) == 24, "layout");
 _Static_assert(sizeof(struct warden_vf_stats) == 504, "layout");

@@ -37,11 +37,15 @@ static const struct row rows[] = {
 	{ { .name = "UDP to another port, 1 tag", .port = 53, .tags = 1 }, .target = NOT_ROCE_NS },
 	{ { .name = "RoCE on IPv4", .traffic_class = 40 << 2 }, .target = ROCE_NS },
 	{ { .name = "RoCE on IPv6", .traffic_class = 40 << 2, .ipv6 = true }, .target = ROCE_NS },
-	{ { .name = "RoCE on IPv4, 1 tag", .traffic_class = 40 << 2, .tags = 1, .tci = { 5 << 13 } }, .target = ROCE_NS },
-	{ { .name = "RoCE on IPv4, 2 tags", .traffic_class = 40 << 2, .tags = 2, .tci = { 5 << 13 } }, .target = ROCE_NS },
+	{ { .name = "RoCE on IPv4, 1 tag", .traffic_class = 40 << 2, .tags = 1, .tci = { 5 << 13 } },
+	  .target = ROCE_NS },
+	{ { .name = "RoCE on IPv4, 2 tags", .traffic_class = 40 << 2, .tags = 2, .tci = { 5 << 13 } },
+	  .target = ROCE_NS },
 	{ { .name = "CNP", .traffic_class = 48 << 2, .opcode = 0x81 }, .target = ROCE_NS },
 	{ { .name = "RoCE on IPv4, source", .traffic_class = 40 << 2 }, .source = true, .target = ROCE_NS },
-	{ { .name = "RoCE on IPv6, source", .traffic_class = 40 << 2, .ipv6 = true }, .source = true, .target = ROCE_NS },
+	{ { .name = "RoCE on IPv6, source", .traffic_class = 40 << 2, .ipv6 = true },
+	  .source = true,
+	  .target = ROCE_NS },
 	{ { .name = "RoCE, wrong DSCP, merged", .traffic_class = 26 << 2 }, .target = 0 },
 };
 
@@ -93,11 +97,12 @@ static int enter_vf(const struct packet_bpf *skel, uint32_t ifindex, uint32_t sl
 				.cnp_priority = 6,
 				.addresses = 2,
 				.mac = FRAME_FROM };
+	struct warden_vf_place place = { .ifindex = ifindex, .slot = slot };
 
 	memcpy(vf.address[0], ipv4, 16);
 	memcpy(vf.address[1], ipv6, 16);
 	if (bpf_map_update_elem(bpf_map__fd(skel->maps.vfs), &slot, &vf, BPF_ANY) ||
-	    bpf_map_update_elem(bpf_map__fd(skel->maps.vf_ifindexes), &ifindex, &slot, BPF_ANY))
+	    bpf_map_update_elem(bpf_map__fd(skel->maps.vf_places), &ifindex, &place, BPF_ANY))
 		return -errno;
 	return 0;
 }
@@ -123,8 +128,8 @@ static int measure(const struct packet_bpf *skel)
 		const struct row *row = &rows[i % ARRAY_SIZE(rows)];
 
 		frame_build(&frame, &row->spec);
-		err = enter_vfs(skel, counts[i / ARRAY_SIZE(rows)], row->source) ?:
-		      median(skel, &frame, &ns[i % ARRAY_SIZE(rows)][i / ARRAY_SIZE(rows)]);
+		err = enter_vfs(skel, counts[i / ARRAY_SIZE(rows)], row->source)
+			      ?: median(skel, &frame, &ns[i % ARRAY_SIZE(rows)][i / ARRAY_SIZE(rows)]);
 	}
 	if (err)
 		return err;
