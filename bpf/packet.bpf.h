@@ -93,30 +93,27 @@ union header {
 struct cursor {
 #ifdef __bpf__
 	struct __sk_buff *skb;
-	const void *end; /* of what is linear */
-#endif
+#else
 	const void *data;
+#endif
 	__u32 len; /* of the whole frame */
 	bool tagged; /* the kernel keeps a tag outside of the data */
 	__u16 tci;
 };
 
-/* The bytes at that offset, or NULL where the frame is shorter; they may lie in `room`. */
+/* Copies what lies at that offset, linear or not, to where it is aligned. False where the frame is shorter. */
 #ifdef __bpf__
-static __always_inline const void *peek(const struct cursor *c, __u32 at, __u32 size, union header *room)
+static __always_inline bool fetch(const struct cursor *c, __u32 at, __u32 size, union header *header)
 {
-	const void *p = c->data + at;
-
-	if (likely(p + size <= c->end))
-		return p;
-	return bpf_skb_load_bytes(c->skb, at, room, size) ? NULL : room;
+	return !bpf_skb_load_bytes(c->skb, at, header, size);
 }
 #else
-static inline const void *peek(const struct cursor *c, __u32 at, __u32 size, union header *room)
+static inline bool fetch(const struct cursor *c, __u32 at, __u32 size, union header *header)
 {
 	if (at > c->len || size > c->len - at)
-		return NULL;
-	return __builtin_memcpy(room, (const char *)c->data + at, size); /* aligned, as the structs above want it */
+		return false;
+	__builtin_memcpy(header, (const char *)c->data + at, size);
+	return true;
 }
 #endif
 
@@ -137,29 +134,26 @@ static __always_inline bool is_tag(__be16 type)
 	return type == bpf_htons(ETHERTYPE_8021Q) || type == bpf_htons(ETHERTYPE_8021AD);
 }
 
-static __always_inline bool parse_ethernet(const struct cursor *c, struct packet *p, __be16 *type)
+static __always_inline bool parse_ethernet(const struct cursor *c, struct packet *p, union header *h, __be16 *type)
 {
-	const struct ethernet *ethernet;
-	const struct vlan_tag *tag;
-	union header room;
+	const struct ethernet *ethernet = &h->ethernet;
+	const struct vlan_tag *tag = &h->tag;
 
-	ethernet = peek(c, 0, sizeof(*ethernet), &room);
-	if (unlikely(!ethernet))
+	if (!fetch(c, 0, sizeof(*ethernet), h))
 		return malformed(p, MALFORMED_ETHERNET);
 	*type = ethernet->type;
 	p->l3 = sizeof(*ethernet);
 	p->tags = c->tagged;
 	p->tci = c->tci;
-	for (int i = 0; i < MAX_TAGS && unlikely(is_tag(*type)); i++) {
-		tag = peek(c, p->l3, sizeof(*tag), &room);
-		if (unlikely(!tag))
+	for (int i = 0; i < MAX_TAGS && is_tag(*type); i++) {
+		if (!fetch(c, p->l3, sizeof(*tag), h))
 			return malformed(p, MALFORMED_VLAN);
 		if (!p->tags++)
 			p->tci = bpf_ntohs(tag->tci);
 		*type = tag->type;
 		p->l3 += sizeof(*tag);
 	}
-	if (unlikely(p->tags > MAX_TAGS || is_tag(*type)))
+	if (p->tags > MAX_TAGS || is_tag(*type))
 		return malformed(p, MALFORMED_VLAN_DEPTH);
 	return true;
 }
@@ -168,27 +162,25 @@ static __always_inline bool parse_ethernet(const struct cursor *c, struct packet
  * The lengths are looked at only where UDP follows: of TCP the kernel has segments in one frame whose length field is 0
  * (BIG TCP), which is no fault.
  */
-static __always_inline bool parse_ipv4(const struct cursor *c, struct packet *p, struct transport *t)
+static __always_inline bool parse_ipv4(const struct cursor *c, struct packet *p, union header *h, struct transport *t)
 {
-	const struct iphdr *ip;
-	union header room;
+	const struct iphdr *ip = &h->ipv4;
 	__u16 fragment;
 	__u32 len;
 
-	ip = peek(c, p->l3, sizeof(*ip), &room);
-	if (unlikely(!ip))
+	if (!fetch(c, p->l3, sizeof(*ip), h))
 		return malformed(p, MALFORMED_IPV4);
-	if (unlikely(ip->version != 4))
+	if (ip->version != 4)
 		return malformed(p, MALFORMED_VERSION);
-	if (unlikely(ip->ihl < 5))
+	if (ip->ihl < 5)
 		return malformed(p, MALFORMED_IHL);
 	if (ip->protocol != PROTOCOL_UDP)
 		return false;
 	len = bpf_ntohs(ip->tot_len);
-	if (unlikely(len < ip->ihl * 4u || len > c->len - p->l3))
+	if (len < ip->ihl * 4u || len > c->len - p->l3)
 		return malformed(p, MALFORMED_IPV4_LENGTH);
 	fragment = bpf_ntohs(ip->frag_off);
-	if (unlikely(fragment & IPV4_FRAGMENT_OFFSET)) {
+	if (fragment & IPV4_FRAGMENT_OFFSET) {
 		p->kind = PACKET_LATER_FRAGMENT;
 		return false;
 	}
@@ -205,15 +197,14 @@ static __always_inline bool is_extension(__u8 protocol)
 }
 
 /* What follows the extension headers in *next; false where that is not to be looked at. */
-static __always_inline bool parse_extensions(const struct cursor *c, struct packet *p, __u32 *at, __u8 *next)
+static __always_inline bool parse_extensions(const struct cursor *c, struct packet *p, union header *h, __u32 *at,
+					     __u8 *next)
 {
-	const struct ipv6_extension *extension;
-	union header room;
+	const struct ipv6_extension *extension = &h->extension;
 	__u16 fragment;
 
 	for (int i = 0; i < MAX_EXTENSIONS && is_extension(*next); i++) {
-		extension = peek(c, *at, sizeof(*extension), &room);
-		if (unlikely(!extension))
+		if (!fetch(c, *at, sizeof(*extension), h))
 			return malformed(p, MALFORMED_EXTENSION);
 		if (*next == 44) {
 			fragment = bpf_ntohs(extension->fragment);
@@ -231,24 +222,22 @@ static __always_inline bool parse_extensions(const struct cursor *c, struct pack
 	return is_extension(*next) ? malformed(p, MALFORMED_EXTENSION_CHAIN) : true;
 }
 
-static __always_inline bool parse_ipv6(const struct cursor *c, struct packet *p, struct transport *t)
+static __always_inline bool parse_ipv6(const struct cursor *c, struct packet *p, union header *h, struct transport *t)
 {
-	const struct ipv6hdr *ip;
-	union header room;
+	const struct ipv6hdr *ip = &h->ipv6;
 	__u32 len;
 	__u8 next;
 
-	ip = peek(c, p->l3, sizeof(*ip), &room);
-	if (unlikely(!ip))
+	if (!fetch(c, p->l3, sizeof(*ip), h))
 		return malformed(p, MALFORMED_IPV6);
-	if (unlikely(ip->version != 6))
+	if (ip->version != 6)
 		return malformed(p, MALFORMED_VERSION);
 	p->ipv6 = true;
 	p->traffic_class = ip->priority << 4 | ip->flow_lbl[0] >> 4;
 	t->at = p->l3 + sizeof(*ip);
 	next = ip->nexthdr;
 	len = bpf_ntohs(ip->payload_len);
-	if (next != PROTOCOL_UDP && !parse_extensions(c, p, &t->at, &next))
+	if (next != PROTOCOL_UDP && !parse_extensions(c, p, h, &t->at, &next))
 		return false;
 	if (next != PROTOCOL_UDP)
 		return false;
@@ -258,33 +247,32 @@ static __always_inline bool parse_ipv6(const struct cursor *c, struct packet *p,
 	return t->at > t->end ? malformed(p, MALFORMED_EXTENSION) : true;
 }
 
-static __always_inline enum warden_roce_class roce_class(__u8 opcode, __u32 qpn)
+/* By the upper three bits of the opcode, a nibble each (InfiniBand Architecture, table 38). */
+#define CLASSES                                                                                           \
+	(ROCE_RC | ROCE_UC << 4 | ROCE_OTHER << 8 | ROCE_UD << 12 | ROCE_OTHER << 16 | ROCE_OTHER << 20 | \
+	 ROCE_OTHER << 24 | (__u32)ROCE_OTHER << 28)
+
+static __always_inline void set_bth(struct packet *p, const struct bth *bth)
 {
-	if (opcode == OPCODE_CNP)
-		return ROCE_CNP;
-	if (qpn == CM_QPN)
-		return ROCE_CM;
-	switch (opcode >> 5) { /* InfiniBand Architecture, table 38 */
-	case 0:
-		return ROCE_RC;
-	case 1:
-		return ROCE_UC;
-	case 3:
-		return ROCE_UD;
-	default:
-		return ROCE_OTHER;
-	}
+	__u32 qpn = bpf_ntohl(bth->qpn);
+
+	p->kind = PACKET_ROCE;
+	p->opcode = bth->opcode;
+	p->fecn = qpn >> 31;
+	p->becn = qpn >> 30 & 1;
+	p->qpn = qpn & 0xffffff;
+	p->class = p->opcode == OPCODE_CNP ? ROCE_CNP
+		   : p->qpn == CM_QPN      ? ROCE_CM
+					   : CLASSES >> (p->opcode >> 5) * 4 & 15;
 }
 
-static __always_inline void parse_roce(const struct cursor *c, struct packet *p, const struct transport *t)
+static __always_inline void parse_roce(const struct cursor *c, struct packet *p, union header *h,
+				       const struct transport *t)
 {
-	__u32 room_for = t->end - t->at, len, qpn;
-	const struct udphdr *udp;
-	const struct bth *bth;
-	union header room;
+	__u32 room_for = t->end - t->at, len;
+	const struct udphdr *udp = &h->udp;
 
-	udp = room_for < sizeof(*udp) ? NULL : peek(c, t->at, sizeof(*udp), &room);
-	if (!udp) {
+	if (room_for < sizeof(*udp) || !fetch(c, t->at, sizeof(*udp), h)) {
 		malformed(p, MALFORMED_UDP);
 		return;
 	}
@@ -292,41 +280,115 @@ static __always_inline void parse_roce(const struct cursor *c, struct packet *p,
 		return;
 	len = bpf_ntohs(udp->len);
 	/* That of a first fragment is of the whole datagram. */
-	if (unlikely(len < sizeof(*udp) || (len > room_for && !p->fragmented))) {
+	if (len < sizeof(*udp) || (len > room_for && !p->fragmented)) {
 		malformed(p, MALFORMED_UDP_LENGTH);
 		return;
 	}
-	bth = len < sizeof(*udp) + sizeof(*bth) + ROCE_ICRC_LEN || room_for < sizeof(*udp) + sizeof(*bth)
-		      ? NULL
-		      : peek(c, t->at + sizeof(*udp), sizeof(*bth), &room);
-	if (!bth) {
+	if (len < sizeof(*udp) + sizeof(h->bth) + ROCE_ICRC_LEN || room_for < sizeof(*udp) + sizeof(h->bth) ||
+	    !fetch(c, t->at + sizeof(*udp), sizeof(h->bth), h)) {
 		malformed(p, MALFORMED_BTH);
 		return;
 	}
-	qpn = bpf_ntohl(bth->qpn);
-	p->kind = PACKET_ROCE;
-	p->opcode = bth->opcode;
-	p->fecn = qpn >> 31;
-	p->becn = qpn >> 30 & 1;
-	p->qpn = qpn & 0xffffff;
-	p->class = roce_class(p->opcode, p->qpn);
+	set_bth(p, &h->bth);
 }
 
 /* *p is to be zero. */
 static __always_inline void parse_packet(const struct cursor *c, struct packet *p)
 {
 	struct transport t;
+	union header h;
 	__be16 type;
 
-	if (!parse_ethernet(c, p, &type))
+	if (!parse_ethernet(c, p, &h, &type))
 		return;
 	if (type == bpf_htons(ETHERTYPE_IPV4)) {
-		if (!parse_ipv4(c, p, &t))
+		if (!parse_ipv4(c, p, &h, &t))
 			return;
-	} else if (type != bpf_htons(ETHERTYPE_IPV6) || !parse_ipv6(c, p, &t)) {
+	} else if (type != bpf_htons(ETHERTYPE_IPV6) || !parse_ipv6(c, p, &h, &t)) {
 		return;
 	}
-	parse_roce(c, p, &t);
+	parse_roce(c, p, &h, &t);
+}
+
+/*
+ * The short way, for the frames that are nearly all: linear, without options, extension headers and fragments, and with
+ * lengths that are right. Says what parse_packet() would, or false, with *p undefined, for that to be asked; the tests
+ * compare the two. It takes a third of the time.
+ */
+static __always_inline bool parse_common(const void *data, const void *end, __u32 len, bool tagged, __u16 tci,
+					 struct packet *p)
+{
+	const void *ip = data + sizeof(struct ethernet), *l4;
+	__u32 l3 = sizeof(struct ethernet), l4_at, ip_end; /* apart, since pointers cannot be subtracted in a program */
+	const struct udphdr *udp;
+	__u32 tags = tagged;
+	__be16 type;
+
+	if (unlikely(ip > end))
+		return false;
+	type = ((const struct ethernet *)data)->type;
+	if (unlikely(is_tag(type))) {
+		const struct vlan_tag *tag = ip;
+
+		if (ip + sizeof(*tag) > end)
+			return false;
+		tci = tagged ? tci : bpf_ntohs(tag->tci);
+		tags++;
+		type = tag->type;
+		ip += sizeof(*tag);
+		l3 += sizeof(*tag);
+		if (is_tag(type)) {
+			tag = ip;
+			if (ip + sizeof(*tag) > end || tagged)
+				return false;
+			tags++;
+			type = tag->type;
+			ip += sizeof(*tag);
+			l3 += sizeof(*tag);
+		}
+	}
+	if (type == bpf_htons(ETHERTYPE_IPV4)) {
+		const struct iphdr *ipv4 = ip;
+
+		l4 = ip + sizeof(*ipv4);
+		l4_at = l3 + sizeof(*ipv4);
+		if (unlikely(l4 > end || *(const __u8 *)ip != 0x45))
+			return false;
+		if (ipv4->protocol != PROTOCOL_UDP)
+			return true;
+		if (unlikely(ipv4->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET)))
+			return false;
+		ip_end = l3 + bpf_ntohs(ipv4->tot_len);
+		p->traffic_class = ipv4->tos;
+		p->ipv6 = false;
+	} else if (type == bpf_htons(ETHERTYPE_IPV6)) {
+		const struct ipv6hdr *ipv6 = ip;
+
+		l4 = ip + sizeof(*ipv6);
+		l4_at = l3 + sizeof(*ipv6);
+		if (unlikely(l4 > end || *(const __u8 *)ip >> 4 != 6))
+			return false;
+		if (ipv6->nexthdr != PROTOCOL_UDP)
+			return !is_extension(ipv6->nexthdr);
+		ip_end = l4_at + bpf_ntohs(ipv6->payload_len);
+		p->traffic_class = bpf_ntohs(*(const __be16 *)ip) >> 4;
+		p->ipv6 = true;
+	} else {
+		return !is_tag(type);
+	}
+	udp = l4;
+	if (unlikely(l4 + sizeof(*udp) > end || ip_end > len || ip_end < l4_at + sizeof(*udp)))
+		return false;
+	if (udp->dest != bpf_htons(ROCE_PORT))
+		return true;
+	if (unlikely(l4 + sizeof(*udp) + sizeof(struct bth) > end || bpf_ntohs(udp->len) > ip_end - l4_at ||
+		     bpf_ntohs(udp->len) < sizeof(*udp) + sizeof(struct bth) + ROCE_ICRC_LEN))
+		return false;
+	set_bth(p, l4 + sizeof(*udp));
+	p->tags = tags;
+	p->tci = tci;
+	p->l3 = l3;
+	return true;
 }
 
 #endif

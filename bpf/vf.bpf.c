@@ -255,21 +255,37 @@ static __always_inline int wrong_mark(struct __sk_buff *skb, const struct packet
 	return action == VF_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
+/* The bytes at that offset of the frame, where they are linear or else in `room`; NULL: it has not so many. */
+static __always_inline const void *peek(struct __sk_buff *skb, __u32 at, __u32 size, void *room)
+{
+	const void *p = (const void *)(long)skb->data + at;
+
+	if (likely(p + size <= (const void *)(long)skb->data_end))
+		return p;
+	return bpf_skb_load_bytes(skb, at, room, size) ? NULL : room;
+}
+
 static __always_inline bool owns_address(const struct warden_vf *vf, const struct cursor *c, const struct packet *p)
 {
-	union {
-		__u8 byte[16];
-		__u32 word[4];
-		__u64 half[2];
-	} source = { .word = { 0, 0, bpf_htonl(0xffff), 0 } };
-	const __u64 *address;
+	const __u32 *source, *own;
+	__u32 word[4] = { 0, 0, bpf_htonl(0xffff), 0 };
+	__u32 room[4];
 
-	if (p->ipv6 ? bpf_skb_load_bytes(c->skb, p->l3 + 8, source.byte, 16)
-		    : bpf_skb_load_bytes(c->skb, p->l3 + 12, &source.word[3], 4))
+	source = p->ipv6 ? peek(c->skb, p->l3 + offsetof(struct ipv6hdr, saddr), 16, room)
+			 : peek(c->skb, p->l3 + offsetof(struct iphdr, saddr), 4, room);
+	if (unlikely(!source))
 		return false;
+	if (p->ipv6) {
+		word[0] = source[0];
+		word[1] = source[1];
+		word[2] = source[2];
+		word[3] = source[3];
+	} else {
+		word[3] = source[0];
+	}
 	for (__u32 i = 0; i < WARDEN_VF_ADDRESSES && i < vf->addresses; i++) {
-		address = (const __u64 *)vf->address[i];
-		if (address[0] == source.half[0] && address[1] == source.half[1])
+		own = (const __u32 *)vf->address[i];
+		if (own[3] == word[3] && own[2] == word[2] && own[1] == word[1] && own[0] == word[0])
 			return true;
 	}
 	return false;
@@ -278,13 +294,11 @@ static __always_inline bool owns_address(const struct warden_vf *vf, const struc
 static __always_inline bool owns_mac(const struct warden_vf *vf, const struct cursor *c)
 {
 	const __u16 *own = (const __u16 *)vf->mac, *from;
-	const struct ethernet *ethernet;
-	union header room;
+	__u16 room[3];
 
-	ethernet = peek(c, 0, sizeof(*ethernet), &room);
-	if (!ethernet)
+	from = peek(c->skb, offsetof(struct ethernet, from), 6, room);
+	if (unlikely(!from))
 		return false;
-	from = (const __u16 *)ethernet->from;
 	return from[0] == own[0] && from[1] == own[1] && from[2] == own[2];
 }
 
@@ -371,17 +385,29 @@ static __always_inline int count_and_judge(const struct cursor *c, const struct 
 	return TC_ACT_UNSPEC;
 }
 
-static __always_inline int judge_packet(struct __sk_buff *skb, enum warden_direction direction)
+/* The kernel has no tag where it says so; its TCI may be an old one. */
+static __always_inline struct cursor cursor_of(struct __sk_buff *skb)
 {
-	struct cursor c = { .skb = skb,
-			    .data = (void *)(long)skb->data,
-			    .end = (void *)(long)skb->data_end,
-			    .len = skb->len,
-			    .tagged = skb->vlan_present,
-			    .tci = skb->vlan_tci };
+	return (struct cursor){ .skb = skb, .len = skb->len, .tagged = skb->vlan_present, .tci = skb->vlan_tci };
+}
+
+/* The long way, apart: what it needs is not to be carried along on the short one. */
+static __noinline int parse_and_judge(struct __sk_buff *skb, enum warden_direction direction)
+{
+	struct cursor c = cursor_of(skb);
 	struct packet p = {};
 
 	parse_packet(&c, &p);
+	return p.kind == PACKET_NOT_ROCE ? TC_ACT_UNSPEC : count_and_judge(&c, &p, direction);
+}
+
+static __always_inline int judge_packet(struct __sk_buff *skb, enum warden_direction direction)
+{
+	struct cursor c = cursor_of(skb);
+	struct packet p = {};
+
+	if (unlikely(!parse_common((void *)(long)skb->data, (void *)(long)skb->data_end, c.len, c.tagged, c.tci, &p)))
+		return parse_and_judge(skb, direction);
 	return p.kind == PACKET_NOT_ROCE ? TC_ACT_UNSPEC : count_and_judge(&c, &p, direction);
 }
 

@@ -14,39 +14,39 @@ int tagged_egress(struct __sk_buff *skb)
 	return judge_packet(skb, DIRECTION_EGRESS);
 }
 
-static __always_inline int answer(struct __sk_buff *skb, const void *end)
+static __always_inline void answer(const struct packet *p)
 {
-	struct cursor c = { .skb = skb,
-			    .data = (void *)(long)skb->data,
-			    .end = end,
-			    .len = skb->len,
-			    .tagged = skb->vlan_present,
-			    .tci = skb->vlan_tci };
+	question.kind = p->kind;
+	question.malformed = p->malformed;
+	question.class = p->class;
+	question.traffic_class = p->traffic_class;
+	question.opcode = p->opcode;
+	question.tags = p->tags;
+	question.tci_found = p->tci;
+	question.qpn = p->qpn;
+	question.l3 = p->l3;
+	question.bits = p->fecn | p->becn << 1 | p->ipv6 << 2 | p->fragmented << 3;
+}
+
+SEC("tc")
+int parse_long(struct __sk_buff *skb)
+{
+	struct cursor c = cursor_of(skb);
 	struct packet p = {};
 
 	parse_packet(&c, &p);
-	question.kind = p.kind;
-	question.malformed = p.malformed;
-	question.class = p.class;
-	question.traffic_class = p.traffic_class;
-	question.opcode = p.opcode;
-	question.tags = p.tags;
-	question.tci_found = p.tci;
-	question.qpn = p.qpn;
-	question.l3 = p.l3;
-	question.bits = p.fecn | p.becn << 1 | p.ipv6 << 2 | p.fragmented << 3;
+	answer(&p);
 	return TC_ACT_UNSPEC;
 }
 
 SEC("tc")
-int parse_directly(struct __sk_buff *skb)
+int parse_short(struct __sk_buff *skb)
 {
-	return answer(skb, (void *)(long)skb->data_end);
-}
+	struct cursor c = cursor_of(skb);
+	struct packet p = {};
 
-/* As where nothing of the frame is linear: each header comes by bpf_skb_load_bytes(). */
-SEC("tc")
-int parse_copies(struct __sk_buff *skb)
-{
-	return answer(skb, (void *)(long)skb->data);
+	if (!parse_common((void *)(long)skb->data, (void *)(long)skb->data_end, c.len, c.tagged, c.tci, &p))
+		return PACKET_TEST_LONG;
+	answer(&p);
+	return TC_ACT_UNSPEC;
 }

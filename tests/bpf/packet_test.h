@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 #define PACKET_TEST_FAILED 4711
+#define PACKET_TEST_LONG 4712 /* the short way leaves it to the long one */
 
 struct packet_test_question {
 	__u32 tci; /* to push */
