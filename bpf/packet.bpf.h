@@ -315,10 +315,10 @@ static __always_inline void parse_packet(const struct cursor *c, struct packet *
  * lengths that are right. Says what parse_packet() would, or false, with *p undefined, for that to be asked; the tests
  * compare the two. It takes a third of the time.
  */
-static __always_inline bool parse_common(const void *data, const void *end, __u32 len, bool tagged, __u16 tci,
+static __always_inline bool parse_common(const __u8 *data, const __u8 *end, __u32 len, bool tagged, __u16 tci,
 					 struct packet *p)
 {
-	const void *ip = data + sizeof(struct ethernet), *l4;
+	const __u8 *ip = data + sizeof(struct ethernet), *l4;
 	__u32 l3 = sizeof(struct ethernet), l4_at, ip_end; /* apart, since pointers cannot be subtracted in a program */
 	const struct udphdr *udp;
 	__u32 tags = tagged;
@@ -328,7 +328,7 @@ static __always_inline bool parse_common(const void *data, const void *end, __u3
 		return false;
 	type = ((const struct ethernet *)data)->type;
 	if (unlikely(is_tag(type))) {
-		const struct vlan_tag *tag = ip;
+		const struct vlan_tag *tag = (const struct vlan_tag *)ip;
 
 		if (ip + sizeof(*tag) > end)
 			return false;
@@ -338,7 +338,7 @@ static __always_inline bool parse_common(const void *data, const void *end, __u3
 		ip += sizeof(*tag);
 		l3 += sizeof(*tag);
 		if (is_tag(type)) {
-			tag = ip;
+			tag = (const struct vlan_tag *)ip;
 			if (ip + sizeof(*tag) > end || tagged)
 				return false;
 			tags++;
@@ -348,11 +348,11 @@ static __always_inline bool parse_common(const void *data, const void *end, __u3
 		}
 	}
 	if (type == bpf_htons(ETHERTYPE_IPV4)) {
-		const struct iphdr *ipv4 = ip;
+		const struct iphdr *ipv4 = (const struct iphdr *)ip;
 
 		l4 = ip + sizeof(*ipv4);
 		l4_at = l3 + sizeof(*ipv4);
-		if (unlikely(l4 > end || *(const __u8 *)ip != 0x45))
+		if (unlikely(l4 > end || ip[0] != 0x45))
 			return false;
 		if (ipv4->protocol != PROTOCOL_UDP)
 			return true;
@@ -362,11 +362,11 @@ static __always_inline bool parse_common(const void *data, const void *end, __u3
 		p->traffic_class = ipv4->tos;
 		p->ipv6 = false;
 	} else if (type == bpf_htons(ETHERTYPE_IPV6)) {
-		const struct ipv6hdr *ipv6 = ip;
+		const struct ipv6hdr *ipv6 = (const struct ipv6hdr *)ip;
 
 		l4 = ip + sizeof(*ipv6);
 		l4_at = l3 + sizeof(*ipv6);
-		if (unlikely(l4 > end || *(const __u8 *)ip >> 4 != 6))
+		if (unlikely(l4 > end || ip[0] >> 4 != 6))
 			return false;
 		if (ipv6->nexthdr != PROTOCOL_UDP)
 			return !is_extension(ipv6->nexthdr);
@@ -376,7 +376,7 @@ static __always_inline bool parse_common(const void *data, const void *end, __u3
 	} else {
 		return !is_tag(type);
 	}
-	udp = l4;
+	udp = (const struct udphdr *)l4;
 	if (unlikely(l4 + sizeof(*udp) > end || ip_end > len || ip_end < l4_at + sizeof(*udp)))
 		return false;
 	if (udp->dest != bpf_htons(ROCE_PORT))
@@ -384,7 +384,7 @@ static __always_inline bool parse_common(const void *data, const void *end, __u3
 	if (unlikely(l4 + sizeof(*udp) + sizeof(struct bth) > end || bpf_ntohs(udp->len) > ip_end - l4_at ||
 		     bpf_ntohs(udp->len) < sizeof(*udp) + sizeof(struct bth) + ROCE_ICRC_LEN))
 		return false;
-	set_bth(p, l4 + sizeof(*udp));
+	set_bth(p, (const struct bth *)(l4 + sizeof(*udp)));
 	p->tags = tags;
 	p->tci = tci;
 	p->l3 = l3;

@@ -406,7 +406,8 @@ static __always_inline int judge_packet(struct __sk_buff *skb, enum warden_direc
 	struct cursor c = cursor_of(skb);
 	struct packet p = {};
 
-	if (unlikely(!parse_common((void *)(long)skb->data, (void *)(long)skb->data_end, c.len, c.tagged, c.tci, &p)))
+	if (unlikely(!parse_common((const __u8 *)(long)skb->data, (const __u8 *)(long)skb->data_end, c.len, c.tagged,
+				   c.tci, &p)))
 		return parse_and_judge(skb, direction);
 	return p.kind == PACKET_NOT_ROCE ? TC_ACT_UNSPEC : count_and_judge(&c, &p, direction);
 }

@@ -45,7 +45,7 @@ int parse_short(struct __sk_buff *skb)
 	struct cursor c = cursor_of(skb);
 	struct packet p = {};
 
-	if (!parse_common((void *)(long)skb->data, (void *)(long)skb->data_end, c.len, c.tagged, c.tci, &p))
+	if (!parse_common((const __u8 *)(long)skb->data, (const __u8 *)(long)skb->data_end, c.len, c.tagged, c.tci, &p))
 		return PACKET_TEST_LONG;
 	answer(&p);
 	return TC_ACT_UNSPEC;
