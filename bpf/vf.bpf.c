@@ -11,20 +11,26 @@
  * VF that no entry tells of, a malformed frame, a later fragment) passes and is counted: the marking is a service to the
  * fabric, and a packet path that drops what it does not understand would cut off pods.
  *
- * For whoever attaches it. The maps with a fixed size for each VF take 2.1 MiB, and 1 MiB for each CPU; set the
- * max_entries of vfs, vf_stats and vf_told before loading where the node has fewer VFs. To begin with a VF:
- *   1. choose a slot below WARDEN_MAX_VFS, clear its vf_stats and vf_told (both directions), write vfs[slot];
- *   2. vf_ifindexes[ifindex] = slot. Where another VF has that ifindex in another netns: vf_netns[{cookie, ifindex}] of
- *      both first, then vf_ifindexes[ifindex] = WARDEN_VF_SHARED;
- *   3. attach. The end of a VF is the reverse order.
- * A VF keeps its ifindex when it moves unless the netns has one like it; its entries are to be brought up to date after
- * each move, and clsact to be attached again (the kernel empties the qdiscs of a netdev that moves, not tcx).
- * vf_told can be mapped: exchange `merged` with 0 once a second where told_ns is a window old, and tell what it was.
+ * For whoever attaches it. The maps have a fixed size for each VF, 2.4 MiB in all and 1 MiB for each CPU; where the
+ * node has fewer VFs, set the max_entries of vfs (n), vf_stats and vf_told (n * DIRECTION_COUNT) before loading. To begin
+ * with a VF:
+ *   1. choose a free slot, clear its vf_stats and vf_told of both directions, write vfs[slot];
+ *   2. vf_slots[{netns cookie, ifindex}] = slot;
+ *   3. vf_places[ifindex % WARDEN_VF_PLACES] = {ifindex, slot}, or {0, 0} where another VF falls on that place;
+ *   4. attach. The end of a VF is the reverse order, and gives the place back to a VF that is left alone on it.
+ * An array's element is not written at once as packets see it, so another configuration goes into another slot, to which
+ * vf_slots and vf_places then lead.
+ * A VF that moves keeps its ifindex unless the netns has one like it; its entries are to be brought up to date after each
+ * move, and clsact to be attached again (the kernel empties the qdiscs of a netdev that moves).
+ * vf_told can be mapped: where told_ns is a window old, exchange `merged` with 0 and tell what it was. The rest of a flood
+ * is then told too, as wardend does with `merges`.
  *
- * Why a packet finds its VF so: neither tcx nor clsact gives a program a cookie of its own, a copy of the program for
- * each VF would have to be verified for each, bpf_get_netns_cookie() is not for tc before 6.15, and reading the cookie
- * through skb->dev on each packet costs more than all the rest. The ifindex tells VFs apart nearly always, as devices that
- * move keep it; where it does not, that is known to whoever attaches, and only then the cookie is read.
+ * Why a packet finds its VF so. The ifindex alone is not unique across netns. A program of tc has no cookie of its
+ * attachment; a copy of the programs for each VF would be verified for each; bpf_get_netns_cookie() is not for tc before
+ * 6.15, and reading the cookie through skb->dev takes three calls, which is more than all the rest. But devices keep their
+ * ifindex when they move, so two VFs with the same one are the exception, and known to whoever attaches. So the ifindex
+ * decides where it is unique among the VFs that have programs (others do not come here), by an array, since a hash takes
+ * longer than a packet may; and netns cookie and ifindex decide where it is not.
  */
 #include "common.bpf.h"
 #include "marking.bpf.h"
@@ -98,9 +104,12 @@ static __noinline __u32 find_without_place(struct __sk_buff *skb)
 static __always_inline __u32 find_slot(struct __sk_buff *skb)
 {
 	__u32 ifindex = skb->ifindex, at = ifindex % WARDEN_VF_PLACES;
-	struct warden_vf_place *place = bpf_map_lookup_elem(&vf_places, &at);
+	struct warden_vf_place place = {};
+	const volatile __u64 *both = bpf_map_lookup_elem(&vf_places, &at);
 
-	return likely(place && place->ifindex == ifindex) ? place->slot : find_without_place(skb);
+	if (likely(both))
+		*(__u64 *)&place = *both; /* at once: no ifindex with the slot of the next VF */
+	return likely(place.ifindex == ifindex) ? place.slot : find_without_place(skb);
 }
 
 /* The programs of a VF run with softirqs off, so nobody else writes to this CPU's lines meanwhile. */

@@ -275,7 +275,7 @@ struct warden_vf_key {
 struct warden_vf_place {
 	__u32 ifindex;
 	__u32 slot;
-};
+} __attribute__((aligned(8))); /* read and written as one */
 
 /* Map `vfs`: a VF, by its slot. */
 struct warden_vf {
