@@ -248,7 +248,8 @@ static __always_inline int wrong_mark(struct __sk_buff *skb, const struct packet
 {
 	const struct warden_vf *vf = f->vf;
 	bool cnp = p->class == ROCE_CNP && vf->cnp_dscp != WARDEN_VF_ANY;
-	__u32 dscp = p->traffic_class >> 2, action = vf->action[direction], to = cnp ? vf->cnp_dscp : vf->remark_dscp;
+	__u32 dscp = p->traffic_class >> 2, action = vf->action[direction % DIRECTION_COUNT],
+	      to = cnp ? vf->cnp_dscp : vf->remark_dscp;
 
 	f->rule = RULE_MARKING_PACKET;
 	f->verdict = action == VF_DROP ? VERDICT_DENIED : VERDICT_OBSERVED;
@@ -311,39 +312,32 @@ static __always_inline bool owns_mac(const struct warden_vf *vf, const struct cu
 	return from[0] == own[0] && from[1] == own[1] && from[2] == own[2];
 }
 
-/* What of the source is not the VF's own: 0, or an enum warden_spoofed. Leaves in f what is to be told. */
-static __always_inline __u32 spoofed(const struct cursor *c, const struct packet *p, struct finding *f)
+/* What of the source is not the VF's own: 0, or an enum warden_spoofed. */
+static __always_inline __u32 spoofed(const struct cursor *c, const struct packet *p, const struct warden_vf *vf)
 {
-	if (!owns_mac(f->vf, c)) {
-		f->at = offsetof(struct ethernet, from);
-		f->size = 6;
+	if (unlikely(!owns_mac(vf, c)))
 		return SPOOFED_MAC;
-	}
-	if ((p->tags ? p->tci & 0xfff : 0) != f->vf->vlan) {
-		f->size = 0;
+	if (unlikely((p->tags ? p->tci & 0xfff : 0) != vf->vlan))
 		return SPOOFED_VLAN;
-	}
-	if (!owns_address(f->vf, c, p)) {
-		f->at = p->l3 + (p->ipv6 ? 8 : 12);
-		f->size = p->ipv6 ? 16 : 4;
-		return SPOOFED_ADDRESS;
-	}
-	return 0;
+	return likely(owns_address(vf, c, p)) ? 0 : SPOOFED_ADDRESS;
 }
 
-/* TC_ACT_SHOT for a source that is not the VF's and is to be refused. Of rdma_cm's messages too. */
-static __always_inline int judge_source(const struct cursor *c, const struct packet *p, struct warden_vf_told *told,
-					const struct warden_vf *vf)
+static __always_inline int wrong_source(struct __sk_buff *skb, const struct packet *p, struct finding *f, __u32 what)
 {
-	struct finding f = { .told = told, .vf = vf, .rule = RULE_SPOOF_SOURCE };
-	__u32 what = spoofed(c, p, &f);
+	const struct warden_vf *vf = f->vf;
 
-	if (!what)
-		return TC_ACT_UNSPEC;
-	f.verdict = vf->source_action == VF_DROP ? VERDICT_DENIED : VERDICT_OBSERVED;
-	f.arg[0] = what;
-	f.arg[1] = p->tags ? p->tci & 0xfff : 0;
-	tell(c->skb, &f);
+	f->rule = RULE_SPOOF_SOURCE;
+	f->verdict = vf->source_action == VF_DROP ? VERDICT_DENIED : VERDICT_OBSERVED;
+	f->arg[0] = what;
+	f->arg[1] = p->tags ? p->tci & 0xfff : 0;
+	if (what == SPOOFED_MAC) {
+		f->at = offsetof(struct ethernet, from);
+		f->size = 6;
+	} else if (what == SPOOFED_ADDRESS) {
+		f->at = p->l3 + (p->ipv6 ? offsetof(struct ipv6hdr, saddr) : offsetof(struct iphdr, saddr));
+		f->size = p->ipv6 ? 16 : 4;
+	}
+	tell(skb, f);
 	return vf->source_action == VF_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
@@ -351,25 +345,28 @@ static __always_inline int judge(const struct cursor *c, const struct packet *p,
 				 enum warden_direction direction)
 {
 	const struct warden_vf *vf = bpf_map_lookup_elem(&vfs, &slot);
-	__u32 place = slot * DIRECTION_COUNT + direction;
-	struct finding f = { .vf = vf };
+	__u32 place = slot * DIRECTION_COUNT + direction, what = 0;
 	struct warden_vf_tolds *tolds;
+	struct finding f;
 	bool wrong;
 
-	if (!vf)
+	if (unlikely(!vf))
 		return TC_ACT_UNSPEC;
-	/* To QPN 1 go rdma_cm's messages, which have the priority of management. */
-	wrong = vf->action[direction] && p->class != ROCE_CM && !mark_is_right(vf, p);
-	if (!wrong && !(direction == DIRECTION_EGRESS && vf->source_action))
+	/* To QPN 1 go rdma_cm's messages, which have the priority of management; their source is judged. */
+	wrong = vf->action[direction % DIRECTION_COUNT] && p->class != ROCE_CM && !mark_is_right(vf, p);
+	if (direction == DIRECTION_EGRESS && vf->source_action)
+		what = spoofed(c, p, vf);
+	if (likely(!wrong && !what))
 		return TC_ACT_UNSPEC;
 	tolds = bpf_map_lookup_elem(&vf_told, &place);
 	if (!tolds)
 		return TC_ACT_UNSPEC;
-	if (direction == DIRECTION_EGRESS && vf->source_action && judge_source(c, p, &tolds->source, vf) == TC_ACT_SHOT)
+	f = (struct finding){ .vf = vf, .told = &tolds->source };
+	if (what && wrong_source(c->skb, p, &f, what) == TC_ACT_SHOT)
 		return TC_ACT_SHOT;
 	if (!wrong)
 		return TC_ACT_UNSPEC;
-	f.told = &tolds->marking[p->traffic_class >> 2];
+	f = (struct finding){ .vf = vf, .told = &tolds->marking[p->traffic_class >> 2] };
 	return wrong_mark(c->skb, p, &f, direction);
 }
 

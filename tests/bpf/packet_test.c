@@ -31,7 +31,7 @@ enum { NOT_ROCE, IS_ROCE, LATER_FRAGMENT, IS_MALFORMED }; /* bpf/packet.bpf.h */
 
 static struct packet_test_bpf *skel;
 static struct ring_buffer *ring;
-static const char *why_not = "";
+static int load_err;
 static struct warden_event told[64];
 static size_t told_count;
 static struct frame frame, after; /* what went in, what came out */
@@ -52,13 +52,22 @@ static size_t events(void)
 	return told_count;
 }
 
+/* A machine may not let us; that the verifier refuses them (EACCES) is a fault. */
+static void need_programs(void)
+{
+	if (skel)
+		return;
+	if (load_err == -EPERM)
+		skip_because("no right to load programs");
+	test_fail("the kernel does not load the programs: %s", strerror(-load_err));
+}
+
 static int verdict(const struct bpf_program *prog)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame.bytes, .data_size_in = frame.len, .data_out = after.bytes,
 		    .data_size_out = sizeof(after.bytes));
 
-	if (!skel)
-		skip_because("the kernel does not load the programs: %s", why_not);
+	need_programs();
 	memset(after.bytes, 0, sizeof(after.bytes));
 	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), 0);
 	after.len = opts.data_size_out;
@@ -121,8 +130,7 @@ static void put_vf(uint32_t slot, const struct warden_vf *vf)
 /* A VF with that configuration, of which nothing has been seen yet. */
 static void begin(const struct warden_vf *vf)
 {
-	if (!skel)
-		skip_because("the kernel does not load the programs: %s", why_not);
+	need_programs();
 	for (uint32_t slot = SLOT; slot <= OTHER_SLOT; slot++)
 		for (uint32_t direction = 0; direction < DIRECTION_COUNT; direction++) {
 			clear_array(skel->maps.vf_stats, slot * DIRECTION_COUNT + direction);
@@ -813,8 +821,8 @@ static void load(void)
 		return;
 	/* The maps are this process' own: what a wardend has pinned is not touched. */
 	bpf_object__for_each_map(map, s->obj) bpf_map__set_pin_path(map, NULL);
-	if (packet_test_bpf__load(s)) {
-		why_not = strerror(errno);
+	load_err = packet_test_bpf__load(s);
+	if (load_err) {
 		packet_test_bpf__destroy(s);
 		return;
 	}
