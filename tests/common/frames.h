@@ -32,10 +32,22 @@ struct frame {
 	uint32_t len, l3, extension, udp, bth;
 };
 
-#define FRAME_TO { 0x02, 0, 0, 0, 0, 0x01 }
-#define FRAME_FROM { 0x02, 0, 0, 0, 0, 0x02 }
-#define FRAME_SOURCE4 { 10, 1, 2, 3 }
-#define FRAME_SOURCE6 { 0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3 }
+#define FRAME_TO                       \
+	{                              \
+		0x02, 0, 0, 0, 0, 0x01 \
+	}
+#define FRAME_FROM                     \
+	{                              \
+		0x02, 0, 0, 0, 0, 0x02 \
+	}
+#define FRAME_SOURCE4       \
+	{                   \
+		10, 1, 2, 3 \
+	}
+#define FRAME_SOURCE6                                             \
+	{                                                         \
+		0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3 \
+	}
 
 void frame_build(struct frame *frame, const struct frame_spec *spec);
 uint16_t frame_get16(const uint8_t *at);
