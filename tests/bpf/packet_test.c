@@ -715,6 +715,12 @@ static void tag_of_the_kernel(void **state)
 	assert_int_equal(told[0].arg[0] >> 8 & 0xff, 3);
 	skel->bss->question.tci = 5 << 13 | 8;
 	assert_int_equal(verdict(skel->progs.tagged_egress), DROPPED);
+	/* Before one in the data it is the outermost all the same. */
+	build(&(struct frame_spec){ RIGHT, .tags = 1, .tci = { 3 << 13 | 8 } });
+	skel->bss->question.tci = 5 << 13 | 9;
+	events();
+	assert_int_equal(verdict(skel->progs.tagged_egress), PASSED);
+	assert_int_equal(events(), 0);
 	/* With two in the data it is one too many. */
 	build(&(struct frame_spec){ RIGHT, .tags = 2 });
 	assert_int_equal(verdict(skel->progs.tagged_egress), PASSED);
