@@ -275,27 +275,25 @@ static __always_inline const void *peek(struct __sk_buff *skb, __u32 at, __u32 s
 	return bpf_skb_load_bytes(skb, at, room, size) ? NULL : room;
 }
 
+/* Addresses as two words of this machine, which is little-endian. */
 static __always_inline bool owns_address(const struct warden_vf *vf, const struct cursor *c, const struct packet *p)
 {
-	const __u32 *source, *own;
-	__u32 word[4] = { 0, 0, bpf_htonl(0xffff), 0 };
-	__u32 room[4];
+	const __u64 *own, *source;
+	__u64 upper = 0, lower, room[2];
 
 	source = p->ipv6 ? peek(c->skb, p->l3 + offsetof(struct ipv6hdr, saddr), 16, room)
 			 : peek(c->skb, p->l3 + offsetof(struct iphdr, saddr), 4, room);
 	if (unlikely(!source))
 		return false;
 	if (p->ipv6) {
-		word[0] = source[0];
-		word[1] = source[1];
-		word[2] = source[2];
-		word[3] = source[3];
+		upper = source[0];
+		lower = source[1];
 	} else {
-		word[3] = source[0];
+		lower = (__u64) * (const __u32 *)source << 32 | bpf_htonl(0xffff);
 	}
 	for (__u32 i = 0; i < WARDEN_VF_ADDRESSES && i < vf->addresses; i++) {
-		own = (const __u32 *)vf->address[i];
-		if (own[3] == word[3] && own[2] == word[2] && own[1] == word[1] && own[0] == word[0])
+		own = (const __u64 *)vf->address[i];
+		if (own[0] == upper && own[1] == lower)
 			return true;
 	}
 	return false;
