@@ -46,6 +46,7 @@ static const struct row rows[] = {
 	{ { .name = "RoCE on IPv6, source", .traffic_class = 40 << 2, .ipv6 = true },
 	  .source = true,
 	  .target = ROCE_NS },
+	{ { .name = "the long way: IPv4 options", .traffic_class = 40 << 2, .option_words = 1 }, .target = 0 },
 	{ { .name = "RoCE, wrong DSCP, merged", .traffic_class = 26 << 2 }, .target = 0 },
 };
 
