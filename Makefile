@@ -26,9 +26,10 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Wer
 	      -idirafter /usr/include/$(shell uname -m)-linux-gnu -Ivmlinux -Ibpf
 
 # The files that wardend loads, and the objects linked into each: for each file libbpf parses the kernel's whole BTF.
-BPF_FILES := guard rdma
+BPF_FILES := guard rdma vf
 guard_OBJECTS := guard devcg self
 rdma_OBJECTS := netns verbs cm umad
+vf_OBJECTS := vf
 SKELETONS := $(BPF_FILES:%=$(BUILD)/skel/%.skel.h)
 
 LIB_SRC := $(filter-out user/wardend.c,$(wildcard user/*.c user/*/*.c))
@@ -154,18 +155,20 @@ check-fast: ## unit tests and BPF tests on this machine
 
 # ---- figures: not part of check, they depend on the machine and on what else runs there ----
 
-BENCH := $(addprefix $(BUILD)/tests/bench/,arms loop verdict empty.bpf.o)
+BENCH := $(addprefix $(BUILD)/tests/bench/,arms loop verdict packet empty.bpf.o)
 
 $(BUILD)/tests/bench/%.tmp.o: tests/bench/%.bpf.c Makefile
 	$(call say,CLANG)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/skel/verdict.skel.h: $(BUILD)/tests/bench/verdict.bpf.o
+$(BUILD)/skel/%.skel.h: $(BUILD)/tests/bench/%.bpf.o
 	$(call say,SKEL)
-	$(Q)$(BPFTOOL) gen skeleton $< name verdict_bpf > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 $(BUILD)/obj/tests/bench/verdict.o: $(BUILD)/skel/verdict.skel.h
+$(BUILD)/obj/tests/bench/packet.o: $(BUILD)/skel/packet.skel.h
+$(BUILD)/tests/bench/packet: $(BUILD)/obj/tests/common/frames.o
 $(BUILD)/tests/bench/loop: $(BUILD)/obj/tests/tools/uverbs/verbs.o
 
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)

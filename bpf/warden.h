@@ -42,7 +42,9 @@
 	X(EXCLUSIVE_MODE, "exclusive.mode")                 \
 	X(EXCLUSIVE_NETDEV_MOVE, "exclusive.netdev-move")   \
 	X(NETDEV_MOVE, "netdev.move")                       \
-	X(WARDEN_TAMPER, "warden.tamper")
+	X(WARDEN_TAMPER, "warden.tamper")                   \
+	X(MARKING_PACKET, "marking.packet")                 \
+	X(SPOOF_SOURCE, "spoof.source")
 
 enum warden_rule {
 #define X(id, name) RULE_##id,
@@ -53,23 +55,27 @@ enum warden_rule {
 
 enum warden_event_kind { EVENT_VIOLATION, EVENT_CHANGE, EVENT_FAULT };
 
-enum warden_verdict { VERDICT_NONE, VERDICT_OBSERVED, VERDICT_DENIED, VERDICT_KILLED };
+enum warden_verdict { VERDICT_NONE, VERDICT_OBSERVED, VERDICT_DENIED, VERDICT_KILLED, VERDICT_REMARKED };
 
 /*
  * Counters in the per-CPU array `counters`. Those named lost.* count what the warden could not do:
  * none of them is expected to move, and each one that does is shown by `wardenctl status`.
  */
-#define WARDEN_COUNTERS(X)                                                                      \
-	X(TOUCHES, "touches") /* opens and ioctls of RDMA character devices judged */           \
-	X(DENIED, "denied") /* refused */                                                       \
-	X(OBSERVED, "observed") /* would have been refused */                                   \
-	X(EVENTS, "events") /* written to the ring */                                           \
-	X(MERGED, "merged") /* violations told by the `merged` of another event */              \
-	X(LOST_EVENTS, "lost.events") /* the ring was full */                                   \
-	X(LOST_CDEVS, "lost.cdevs") /* the map of character devices was full */                 \
-	X(LOST_DEVICES, "lost.devices") /* the map of RDMA devices was full */                  \
-	X(UNREADABLE_COMMANDS, "unreadable.verbs") /* a verbs command that could not be read */ \
-	X(UNKNOWN_NODES, "unreadable.nodes") /* touches of a node of the RDMA stack that no entry tells of */
+#define WARDEN_COUNTERS(X)                                                                                    \
+	X(TOUCHES, "touches") /* opens and ioctls of RDMA character devices judged */                         \
+	X(DENIED, "denied") /* refused */                                                                     \
+	X(OBSERVED, "observed") /* would have been refused */                                                 \
+	X(EVENTS, "events") /* written to the ring */                                                         \
+	X(MERGED, "merged") /* violations told by the `merged` of another event */                            \
+	X(LOST_EVENTS, "lost.events") /* the ring was full */                                                 \
+	X(LOST_CDEVS, "lost.cdevs") /* the map of character devices was full */                               \
+	X(LOST_DEVICES, "lost.devices") /* the map of RDMA devices was full */                                \
+	X(UNREADABLE_COMMANDS, "unreadable.verbs") /* a verbs command that could not be read */               \
+	X(UNKNOWN_NODES, "unreadable.nodes") /* touches of a node of the RDMA stack that no entry tells of */ \
+	X(REMARKED, "remarked") /* packets given another DSCP */                                              \
+	X(LOST_VFS, "lost.vfs") /* packets of a VF that no entry tells of: neither judged nor counted */      \
+	X(LOST_FLOWS, "lost.flows") /* packets judged, but not counted: the VF's lines were all taken */      \
+	X(LOST_REMARKS, "lost.remarks") /* packets that could not be written to, and passed as they were */
 
 enum warden_counter {
 #define X(id, name) COUNTER_##id,
@@ -223,7 +229,7 @@ struct warden_event {
 	__u64 netns_cookie;
 	__u64 cgroup_id;
 	__u64 arg
-		[2]; /* marking.dscp: MARKING_ARG, set allowed; marking.unverified: why; moves: netns inode from, to; netns.end: cookie, inode; warden.tamper: what, its id */
+		[2]; /* marking.dscp: MARKING_ARG, set allowed; marking.unverified: why; moves: netns inode from, to; netns.end: cookie, inode; warden.tamper: what, its id; marking.packet: DSCP | PCP << 8 (0xff: no tag) | class << 16 | direction << 24, set allowed; spoof.source: enum warden_spoofed, direction */
 	__u64 merged; /* equal events since the one before that were not told on their own */
 	char comm[16];
 	char name[WARDEN_NAME_LEN]; /* the RDMA device, where the program knows it */
@@ -231,6 +237,119 @@ struct warden_event {
 		[WARDEN_NAME_LEN]; /* device.rename: the new name; device.add and .remove: the parent; netdev moves: the netdev */
 };
 
+/* ---- the packets of VFs (vf.bpf.c) ---- */
+
+/* By the BTH. ROCE_CM: to QPN 1, rdma_cm's messages. ROCE_OTHER: RD, XRC, and what has no meaning. */
+enum warden_roce_class { ROCE_RC, ROCE_UC, ROCE_UD, ROCE_CNP, ROCE_CM, ROCE_OTHER, ROCE_CLASSES };
+
+/* Why a frame that may have been RoCE was not judged; its public name. */
+#define WARDEN_MALFORMED(X)                                              \
+	X(ETHERNET, "ethernet.short")                                    \
+	X(VLAN, "vlan.short")                                            \
+	X(VLAN_DEPTH, "vlan.depth") /* more than two tags */             \
+	X(VERSION, "ip.version") /* is not that of the EtherType */      \
+	X(IPV4, "ipv4.short")                                            \
+	X(IHL, "ipv4.ihl") /* below 5 */                                 \
+	X(IPV4_LENGTH, "ipv4.length") /* of header or frame differs */   \
+	X(IPV6, "ipv6.short")                                            \
+	X(IPV6_LENGTH, "ipv6.length") /* more than the frame has */      \
+	X(EXTENSION, "ipv6.extension-short")                             \
+	X(EXTENSION_CHAIN, "ipv6.extension-chain") /* longer than six */ \
+	X(UDP, "udp.short")                                              \
+	X(UDP_LENGTH, "udp.length") /* below 8, or more than IP has */   \
+	X(BTH, "bth.short")
+
+enum warden_malformed {
+#define X(id, name) MALFORMED_##id,
+	WARDEN_MALFORMED(X)
+#undef X
+		MALFORMED_COUNT
+};
+
+/* As the VF sees it: what its owner receives, what he sends. */
+enum warden_direction { DIRECTION_INGRESS, DIRECTION_EGRESS, DIRECTION_COUNT };
+
+/* VF_IGNORE: counted, not judged. Of a source, VF_REMARK is as VF_OBSERVE. */
+enum warden_vf_action { VF_IGNORE, VF_OBSERVE, VF_REMARK, VF_DROP };
+
+#define WARDEN_MAX_VFS 1024 /* 8 PFs of 128 VFs */
+#define WARDEN_VF_ANY 0xff /* no DSCP or priority in particular */
+#define WARDEN_VF_ADDRESSES 8
+
+/* Map `vf_slots`: the slot of each VF. */
+struct warden_vf_key {
+	__u64 netns_cookie;
+	__u32 ifindex;
+	__u32 pad;
+};
+
+/*
+ * Map `vf_places`, by ifindex % WARDEN_VF_PLACES: the same without a hash, for the one VF whose ifindex falls on that
+ * place, whatever its netns. Zero where there is none, or more than one.
+ */
+#define WARDEN_VF_PLACES 8192
+struct warden_vf_place {
+	__u32 ifindex;
+	__u32 slot;
+} __attribute__((aligned(8))); /* read and written as one */
+
+/* Map `vfs`: a VF, by its slot. */
+struct warden_vf {
+	__u64 dscp_allowed; /* bit d: DSCP d is right */
+	__u64 netns_cookie; /* this one and the next two are for the events */
+	__u32 netns_inum;
+	__u32 ib_index; /* or WARDEN_NO_INDEX */
+	__u8 action[DIRECTION_COUNT]; /* enum warden_vf_action, on a wrong mark */
+	__u8 source_action; /* the same, on a source that the VF does not own; of egress only */
+	__u8 remark_dscp;
+	__u8 cnp_dscp; /* the one right DSCP of a CNP, also to remark to; WARDEN_VF_ANY: judged as any other packet */
+	__u8 priority; /* the PCP that a tagged packet has to have, or WARDEN_VF_ANY */
+	__u8 cnp_priority;
+	__u8 addresses; /* how many */
+	__u8 mac[6];
+	__u16 vlan; /* the outermost tag's VID; 0: untagged, or tagged for its priority only */
+	__u8 address[WARDEN_VF_ADDRESSES][16]; /* of IPv4 as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2) */
+};
+
+/* One line of counts: a DSCP and a class. Not used while its packets are 0. */
+struct warden_vf_line {
+	__u32 dscp;
+	__u32 class; /* enum warden_roce_class */
+	__u64 packets;
+	__u64 bytes; /* of frames, without FCS and without a tag that the kernel keeps elsewhere */
+};
+
+#define WARDEN_VF_LINES 16 /* of 384 that are possible: profiles know one or two DSCPs */
+
+/* Map `vf_stats`, per CPU, by slot * DIRECTION_COUNT + direction. A line of one CPU has another place on the next. */
+struct warden_vf_stats {
+	__u64 malformed[MALFORMED_COUNT];
+	__u64 fragments; /* later ones, of UDP: their ports are not known */
+	struct warden_vf_line lines[WARDEN_VF_LINES];
+};
+
+/* As struct warden_merge, without what identifies: that is the place. */
+struct warden_vf_told {
+	__u64 told_ns; /* CLOCK_BOOTTIME */
+	__u64 merged;
+};
+
+/* Map `vf_told`, by slot * DIRECTION_COUNT + direction. */
+struct warden_vf_tolds {
+	struct warden_vf_told marking[64]; /* by DSCP */
+	struct warden_vf_told source;
+};
+
+/* arg[0] of spoof.source: what it was that the VF does not own. The event's text has its value in hex. */
+enum warden_spoofed { SPOOFED_MAC = 1, SPOOFED_VLAN, SPOOFED_ADDRESS };
+
+_Static_assert(sizeof(struct warden_vf_key) == 16, "layout");
+_Static_assert(sizeof(struct warden_vf_place) == 8, "layout");
+_Static_assert(sizeof(struct warden_vf) == 168, "layout");
+_Static_assert(sizeof(struct warden_vf_line) == 24, "layout");
+_Static_assert(sizeof(struct warden_vf_stats) == 504, "layout");
+_Static_assert(sizeof(struct warden_vf_told) == 16, "layout");
+_Static_assert(sizeof(struct warden_vf_tolds) == 1040, "layout");
 _Static_assert(sizeof(struct warden_cdev) == 8, "layout");
 _Static_assert(sizeof(struct warden_claim) == 376, "layout");
 _Static_assert(sizeof(struct warden_device) == 168, "layout");

@@ -137,6 +137,7 @@ struct sock {
 };
 
 struct sk_buff {
+	struct net_device *dev;
 	unsigned int len;
 	unsigned char *data;
 };

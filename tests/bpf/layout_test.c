@@ -92,6 +92,36 @@ static const struct member members[] = {
 	M(warden_event, comm),
 	M(warden_event, name),
 	M(warden_event, text),
+	M(warden_vf_key, netns_cookie),
+	M(warden_vf_key, ifindex),
+	M(warden_vf_key, pad),
+	M(warden_vf_place, ifindex),
+	M(warden_vf_place, slot),
+	M(warden_vf, dscp_allowed),
+	M(warden_vf, netns_cookie),
+	M(warden_vf, netns_inum),
+	M(warden_vf, ib_index),
+	M(warden_vf, action),
+	M(warden_vf, source_action),
+	M(warden_vf, remark_dscp),
+	M(warden_vf, cnp_dscp),
+	M(warden_vf, priority),
+	M(warden_vf, cnp_priority),
+	M(warden_vf, addresses),
+	M(warden_vf, mac),
+	M(warden_vf, vlan),
+	M(warden_vf, address),
+	M(warden_vf_line, dscp),
+	M(warden_vf_line, class),
+	M(warden_vf_line, packets),
+	M(warden_vf_line, bytes),
+	M(warden_vf_stats, malformed),
+	M(warden_vf_stats, fragments),
+	M(warden_vf_stats, lines),
+	M(warden_vf_told, told_ns),
+	M(warden_vf_told, merged),
+	M(warden_vf_tolds, marking),
+	M(warden_vf_tolds, source),
 };
 
 static const struct member *find(const char *type, const char *name)
@@ -159,16 +189,26 @@ CASE(warden_owner)
 CASE(warden_own)
 CASE(warden_merge_key)
 CASE(warden_merge)
+CASE(warden_vf_key)
+CASE(warden_vf_place)
+CASE(warden_vf)
+CASE(warden_vf_line)
+CASE(warden_vf_stats)
+CASE(warden_vf_told)
+CASE(warden_vf_tolds)
 
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
-		cmocka_unit_test(warden_cdev_is_the_same),   cmocka_unit_test(warden_claim_is_the_same),
-		cmocka_unit_test(warden_device_is_the_same), cmocka_unit_test(warden_settings_is_the_same),
-		cmocka_unit_test(warden_cgroup_is_the_same), cmocka_unit_test(warden_majors_is_the_same),
-		cmocka_unit_test(warden_event_is_the_same),  cmocka_unit_test(warden_owner_is_the_same),
-		cmocka_unit_test(warden_own_is_the_same),    cmocka_unit_test(warden_merge_key_is_the_same),
-		cmocka_unit_test(warden_merge_is_the_same),
+		cmocka_unit_test(warden_cdev_is_the_same),     cmocka_unit_test(warden_claim_is_the_same),
+		cmocka_unit_test(warden_device_is_the_same),   cmocka_unit_test(warden_settings_is_the_same),
+		cmocka_unit_test(warden_cgroup_is_the_same),   cmocka_unit_test(warden_majors_is_the_same),
+		cmocka_unit_test(warden_event_is_the_same),    cmocka_unit_test(warden_owner_is_the_same),
+		cmocka_unit_test(warden_own_is_the_same),      cmocka_unit_test(warden_merge_key_is_the_same),
+		cmocka_unit_test(warden_merge_is_the_same),    cmocka_unit_test(warden_vf_key_is_the_same),
+		cmocka_unit_test(warden_vf_place_is_the_same), cmocka_unit_test(warden_vf_is_the_same),
+		cmocka_unit_test(warden_vf_line_is_the_same),  cmocka_unit_test(warden_vf_stats_is_the_same),
+		cmocka_unit_test(warden_vf_told_is_the_same),  cmocka_unit_test(warden_vf_tolds_is_the_same),
 	};
 
 	return RUN_CASES("layout", cases);

@@ -38,7 +38,8 @@ static const char *const kind_names[] = {
 static const char *const verdict_names[] = { [VERDICT_NONE] = "none",
 					     [VERDICT_OBSERVED] = "observed",
 					     [VERDICT_DENIED] = "denied",
-					     [VERDICT_KILLED] = "killed" };
+					     [VERDICT_KILLED] = "killed",
+					     [VERDICT_REMARKED] = "remarked" };
 
 int events_open(struct events **events, struct track *track, struct err *err)
 {
