@@ -62,7 +62,7 @@ struct loader {
 	struct bpf_object *files[OBJECT_IDS]; /* loaded: each has one object at least */
 	size_t file_count;
 	struct bpf_object *object[OBJECT_IDS]; /* the one of them that has its programs; NULL: not loaded */
-	bool attached[OBJECT_IDS];
+	bool attached[OBJECT_IDS], pruned[OBJECT_IDS];
 	struct features features;
 };
 
@@ -303,24 +303,31 @@ static bool pin_wanted(const char *name, void *ctx)
 
 static int object_attach(struct loader *l, enum object_id id, struct err *err)
 {
-	struct prune prune = { .loader = l, .id = id };
-	char prefix[32];
-	int r;
+	int r = 0;
 
-	for (size_t i = 0; i < program_count; i++) {
-		const struct program *p = &programs[i];
+	for (size_t i = 0; !r && i < program_count; i++)
+		if (programs[i].object == id && program_wanted(&programs[i], l->mechanism))
+			r = program_attach(l, id, &programs[i], err);
+	l->attached[id] = !r;
+	return r;
+}
 
-		if (p->object != id || !program_wanted(p, l->mechanism))
+/*
+ * The programs that others replace under another name, as those of another mechanism. They go when all that replaces them
+ * is in force: of two tracing programs that judge one call, one is not enough (judge_last).
+ */
+static void prune_replaced(struct loader *l)
+{
+	for (enum object_id id = 0; id < OBJECT_IDS; id++) {
+		struct prune prune = { .loader = l, .id = id };
+		char prefix[32];
+
+		if (!l->attached[id] || l->pruned[id])
 			continue;
-		r = program_attach(l, id, p, err);
-		if (r)
-			return r;
+		snprintf(prefix, sizeof(prefix), "%s_", objects[id].name);
+		pins_prune_links(l->folder, prefix, pin_wanted, &prune);
+		l->pruned[id] = true;
 	}
-	/* Only now, with the new programs in force, those that they replace under another name. */
-	snprintf(prefix, sizeof(prefix), "%s_", objects[id].name);
-	pins_prune_links(l->folder, prefix, pin_wanted, &prune);
-	l->attached[id] = true;
-	return 0;
 }
 
 /* ---- the guard ---- */
@@ -563,7 +570,7 @@ int loader_attach_guard(struct loader *l, struct err *err)
 	int r = 0;
 
 	for (enum object_id id = OBJECT_GUARD; !r && id < OBJECT_NETNS; id++)
-		r = object_attach(l, id, err); /* also what another mechanism has left pinned of it goes */
+		r = object_attach(l, id, err);
 	if (r)
 		return r;
 	note_limits(l);
@@ -641,6 +648,7 @@ int loader_attach_rdma(struct loader *l)
 		}
 		fresh = 1;
 	}
+	prune_replaced(l);
 	close_vmlinux(l);
 	return fresh;
 }
