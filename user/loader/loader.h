@@ -68,7 +68,7 @@ int loader_attach_guard(struct loader *loader, struct err *err);
 /*
  * Loads and attaches what needs the RDMA modules, if they are there now and it is not attached yet.
  * Returns 1 when something was newly attached (the devices there before are then to be entered), else 0;
- * what is missing shows in the features.
+ * what is missing shows in the features. Removes the programs of an earlier start that are replaced now.
  */
 int loader_attach_rdma(struct loader *loader);
 /* True when the programs of loader_attach_rdma() are all attached. */
