@@ -167,6 +167,10 @@ BREAK(tos_not_shifted, device.host.tclass.error = -ENODATA, device.host.cma_tos.
 BREAK(roce_v1, device.host.cma_mode.value = QOS_ROCE_V1)
 BREAK(driver_without_mlnx_qos, port.host.mlx5 = false, port.dcb.pfc = 0)
 
+#define CMA "/sys/kernel/config/rdma_cm/mlx5_2"
+#define TOS_CURE "mkdir -p " CMA " && echo 160 >" CMA "/ports/1/default_roce_tos"
+#define MODE_CURE "mkdir -p " CMA " && echo 'RoCE v2' >" CMA "/ports/1/default_roce_mode"
+
 static const struct {
 	const char *name;
 	void (*apply)(void);
@@ -245,11 +249,9 @@ static const struct {
 	     "echo 160 >/sys/class/infiniband/mlx5_2/tc/1/traffic_class", ""),
 	CASE(tclass_zero, "qos.tos", "mlx5_2", "DSCP 0 (traffic class 0), forced by the driver",
 	     "echo 160 >/sys/class/infiniband/mlx5_2/tc/1/traffic_class", ""),
-	CASE(tos_default, "qos.tos", "mlx5_2", "DSCP 0 (traffic class 0), rdma_cm's default",
-	     "cma_roce_tos -d mlx5_2 -t 160", ""),
-	CASE(tos_not_shifted, "qos.tos", "mlx5_2", "DSCP 10 (traffic class 40), rdma_cm's default",
-	     "cma_roce_tos -d mlx5_2 -t 160", ""),
-	CASE(roce_v1, "qos.rocemode", "mlx5_2", "RoCE v1", "cma_roce_mode -d mlx5_2 -p 1 -m 2", ""),
+	CASE(tos_default, "qos.tos", "mlx5_2", "DSCP 0 (traffic class 0), rdma_cm's default", TOS_CURE, ""),
+	CASE(tos_not_shifted, "qos.tos", "mlx5_2", "DSCP 10 (traffic class 40), rdma_cm's default", TOS_CURE, ""),
+	CASE(roce_v1, "qos.rocemode", "mlx5_2", "RoCE v1", MODE_CURE, ""),
 	CASE(driver_without_mlnx_qos, "qos.pfc", "pf0", "on for no priority",
 	     "dcb pfc set dev pf0 prio-pfc all:off 5:on", ""),
 };

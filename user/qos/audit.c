@@ -505,13 +505,21 @@ static unsigned int first_dscp(const struct qos_profile *p)
 	return (unsigned int)__builtin_ctzll(p->dscp);
 }
 
+/* By configfs itself: cma_roce_tos and cma_roce_mode come with OFED only. */
+static void cma_cure(struct qos_finding *f, const char *device, const char *file, const char *value)
+{
+	ADD(f->cure, "mkdir -p /sys/kernel/config/rdma_cm/%s && echo %s >/sys/kernel/config/rdma_cm/%s/ports/1/%s",
+	    device, value, device, file);
+}
+
 /* What the driver forces is what goes on the wire; else rdma_cm's default is that of whoever asks for none. */
 static void judge_tos(const struct audit *a, const struct qos_device *d)
 {
 	struct qos_finding f = about("qos.tos", d->name);
 	const struct qos_reading *forced = &d->host.tclass, *found = forced->error ? &d->host.cma_tos : forced;
-	unsigned int tos = first_dscp(a->profile) << 2;
+	char tos[8] = "";
 
+	ADD(tos, "%u", first_dscp(a->profile) << 2);
 	ADD(f.expected, "DSCP ");
 	qos_dscp_text(a->profile->dscp, f.expected + strlen(f.expected), sizeof(f.expected) - strlen(f.expected));
 	if (!d->host.visible) {
@@ -529,9 +537,9 @@ static void judge_tos(const struct audit *a, const struct qos_device *d)
 	ADD(f.found, "DSCP %u (traffic class %u), %s", found->value >> 2, found->value,
 	    forced->error ? "rdma_cm's default; nothing forces those who set their own" : "forced by the driver");
 	if (forced->error)
-		ADD(f.cure, "cma_roce_tos -d %s -t %u", d->name, tos);
+		cma_cure(&f, d->name, "default_roce_tos", tos);
 	else
-		ADD(f.cure, "echo %u >/sys/class/infiniband/%s/tc/1/traffic_class", tos, d->name);
+		ADD(f.cure, "echo %s >/sys/class/infiniband/%s/tc/1/traffic_class", tos, d->name);
 	tell(a, &f, a->profile->dscp >> (found->value >> 2) & 1);
 }
 
@@ -555,7 +563,7 @@ static void judge_rocemode(const struct audit *a, const struct qos_device *d)
 		return;
 	}
 	ADD(f.found, "%s", mode_name((enum qos_roce_mode)d->host.cma_mode.value));
-	ADD(f.cure, "cma_roce_mode -d %s -p 1 -m %d", d->name, wanted == QOS_ROCE_V2 ? 2 : 1);
+	cma_cure(&f, d->name, "default_roce_mode", wanted == QOS_ROCE_V2 ? "'RoCE v2'" : "'IB/RoCE v1'");
 	tell(a, &f, d->host.cma_mode.value == wanted);
 }
 

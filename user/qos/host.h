@@ -41,7 +41,7 @@ void qos_host_port_read(const char *root, const char *netdev, struct qos_host_po
 
 /*
  * rdma_cm shows its defaults in configfs, in folders that are made on demand (mkdir); the folder holds no state of its
- * own. One that is missing is made for the reading and removed again, as rdma-core's cma_roce_tos does: without it,
+ * own. One that is missing is made for the reading and removed again, as OFED's cma_roce_tos does: without it,
  * nearly every device would be unknown.
  */
 void qos_host_device_read(const char *root, const char *device, struct qos_host_device *host);
