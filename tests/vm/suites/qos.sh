@@ -83,7 +83,7 @@ t_as_it_comes() {
 	done
 	unknown qos.ecn 'this driver and kernel do not show it'
 	expect 'nothing fails any more' ctl qos
-	expect_match '40:5' "$(dcb app show dev "$port" dscp-prio)"
+	expect_match '(40|CS5):5' "$(dcb app show dev "$port" dscp-prio)"
 }
 
 # ---- single mistakes ----
