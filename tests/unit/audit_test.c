@@ -156,6 +156,8 @@ BREAK(ecn_off, port.host.ecn_np.value = port.host.ecn_rp.value = 0)
 BREAK(ecn_elsewhere, port.host.ecn_np.value = port.host.ecn_rp.value = 1 << 3)
 BREAK(ecn_rp_off, port.host.ecn_rp.value = 0)
 BREAK(cnp_dscp_wrong, port.host.cnp_dscp.value = 0)
+BREAK(cnp_dscp_wrong_inbox, port.host.cnp_dscp.value = 0;
+      snprintf(port.host.cc_params, sizeof(port.host.cc_params), "kernel/debug/mlx5/0000:3b:00.0/cc_params"))
 BREAK(mtu_of_pf, port.host.mtu.value = 1500)
 BREAK(mtu_of_vf, device.mtu.value = 1500)
 BREAK(pause_on, port.host.pause.value = QOS_PAUSE_RX | QOS_PAUSE_TX)
@@ -241,6 +243,8 @@ static const struct {
 	     "echo 1 >/sys/class/net/pf0/ecn/roce_rp/enable/5", ""),
 	CASE(cnp_dscp_wrong, "qos.ecn", "pf0", "CNPs with DSCP 0", "echo 48 >/sys/class/net/pf0/ecn/roce_np/cnp_dscp",
 	     ""),
+	CASE(cnp_dscp_wrong_inbox, "qos.ecn", "pf0", "CNPs with DSCP 0",
+	     "echo 48 >/sys/kernel/debug/mlx5/0000:3b:00.0/cc_params/np_cnp_dscp", ""),
 	CASE(mtu_of_pf, "qos.mtu", "pf0", "1500", "ip link set dev pf0 mtu 4200", ""),
 	CASE(mtu_of_vf, "qos.mtu", "vf0", "1500", "ip link set dev vf0 mtu 4200", ""),
 	CASE(pause_on, "qos.pause", "pf0", "receive on, transmit on", "ethtool -A pf0 rx off tx off", ""),

@@ -458,8 +458,11 @@ static void judge_cnp(const struct audit *a, const struct qos_port *port)
 		return;
 	}
 	ADD(f.found, "CNPs with %s %u", dscp ? "DSCP" : "priority", found->value);
-	ADD(f.cure, "echo %u >/sys/class/net/%s/ecn/roce_np/%s", wanted, port->name,
-	    dscp ? "cnp_dscp" : "cnp_802p_prio");
+	ADD(f.cure, "echo %u >/sys/", wanted);
+	if (port->host.cc_params[0])
+		ADD(f.cure, "%s/%s", port->host.cc_params, dscp ? "np_cnp_dscp" : "np_cnp_prio");
+	else
+		ADD(f.cure, "class/net/%s/ecn/roce_np/%s", port->name, dscp ? "cnp_dscp" : "cnp_802p_prio");
 	tell(a, &f, found->value == wanted);
 }
 

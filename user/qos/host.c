@@ -68,15 +68,16 @@ static struct qos_reading ecn_mask(const char *root, const char *netdev, const c
 	return mask;
 }
 
-/* OFED has it in the netdev's folder, the kernel's own mlx5 in debugfs, by PCI function. */
-static struct qos_reading of_cnp(const char *root, const char *netdev, const char *pci, const char *ofed,
-				 const char *inbox, unsigned int max)
+/* OFED has them in the netdev's folder, the kernel's own mlx5 in debugfs, by PCI function. */
+static void read_cnp(const char *root, const char *netdev, const char *pci, struct qos_host_port *port)
 {
-	struct qos_reading value = number(max, "%s/class/net/%s/ecn/roce_np/%s", root, netdev, ofed);
-
-	if (value.error != -ENOENT || !pci[0])
-		return value;
-	return number(max, "%s/kernel/debug/mlx5/%s/cc_params/%s", root, pci, inbox);
+	port->cnp_dscp = number(QOS_DSCPS - 1, "%s/class/net/%s/ecn/roce_np/cnp_dscp", root, netdev);
+	port->cnp_priority = number(QOS_PRIORITIES - 1, "%s/class/net/%s/ecn/roce_np/cnp_802p_prio", root, netdev);
+	if (port->cnp_dscp.error != -ENOENT || !pci[0])
+		return;
+	snprintf(port->cc_params, sizeof(port->cc_params), "kernel/debug/mlx5/%s/cc_params", pci);
+	port->cnp_dscp = number(QOS_DSCPS - 1, "%s/%s/np_cnp_dscp", root, port->cc_params);
+	port->cnp_priority = number(QOS_PRIORITIES - 1, "%s/%s/np_cnp_prio", root, port->cc_params);
 }
 
 void qos_host_port_read(const char *root, const char *netdev, struct qos_host_port *port)
@@ -92,8 +93,7 @@ void qos_host_port_read(const char *root, const char *netdev, struct qos_host_po
 	port->mtu = number(UINT16_MAX, "%s/class/net/%s/mtu", root, netdev);
 	port->ecn_np = ecn_mask(root, netdev, "roce_np");
 	port->ecn_rp = ecn_mask(root, netdev, "roce_rp");
-	port->cnp_dscp = of_cnp(root, netdev, pci, "cnp_dscp", "np_cnp_dscp", QOS_DSCPS - 1);
-	port->cnp_priority = of_cnp(root, netdev, pci, "cnp_802p_prio", "np_cnp_prio", QOS_PRIORITIES - 1);
+	read_cnp(root, netdev, pci, port);
 }
 
 struct qos_reading qos_pause_read(const char *netdev)
