@@ -153,7 +153,7 @@ static void cgroups(void **state)
 static void custom_profile(void **state)
 {
 	struct config c = good("{\"qos\":{\"profile\":{\"dscp\":[0,24,63],\"priority\":0,\"cnp_dscp\":48,"
-			       "\"cnp_priority\":7}}}");
+			       "\"cnp_priority\":7,\"map\":{\"24\":0,\"48\":7,\"63\":0}}}}");
 
 	(void)state;
 	assert_string_equal(c.profile.name, "custom");
@@ -161,8 +161,110 @@ static void custom_profile(void **state)
 	assert_int_equal(c.profile.priority, 0);
 	assert_int_equal(c.profile.cnp_dscp, 48);
 	assert_int_equal(c.profile.cnp_priority, 7);
-	c = good("{\"qos\":{\"profile\":{\"cnp_priority\":6,\"cnp_dscp\":0,\"priority\":3,\"dscp\":26}}}");
+	assert_int_equal(c.profile.pfc, 1);
+	assert_int_equal(c.profile.trust, QOS_TRUST_DSCP);
+	assert_int_equal(c.profile.map[48], 7);
+	assert_int_equal(c.profile.map[49], 6);
+	assert_true(c.profile.ecn);
+	assert_int_equal(c.profile.mtu, 0);
+	assert_int_equal(c.profile.roce_mode, QOS_ROCE_V2);
+	c = good("{\"qos\":{\"profile\":{\"cnp_priority\":6,\"cnp_dscp\":48,\"priority\":3,\"dscp\":26}}}");
 	assert_int_equal(c.profile.dscp, 1ull << 26);
+	assert_int_equal(c.profile.pfc, 1 << 3);
+}
+
+static void profile_on_a_base(void **state)
+{
+	struct config c = good("{\"qos\":{\"profile\":{\"mtu\":4200,\"pfc\":[4,5],\"trust\":\"pcp\",\"ecn\":false,"
+			       "\"roce_mode\":\"v1\",\"base\":\"spiderpool\"}}}");
+
+	(void)state;
+	assert_string_equal(c.profile.name, "custom");
+	assert_int_equal(c.profile.dscp, 1ull << 40);
+	assert_int_equal(c.profile.priority, 5);
+	assert_int_equal(c.profile.pfc, 1 << 4 | 1 << 5);
+	assert_int_equal(c.profile.trust, QOS_TRUST_PCP);
+	assert_false(c.profile.ecn);
+	assert_int_equal(c.profile.mtu, 4200);
+	assert_int_equal(c.profile.roce_mode, QOS_ROCE_V1);
+	/* PFC follows the priority where it is not spelled out. */
+	c = good("{\"qos\":{\"profile\":{\"base\":\"spiderpool\",\"priority\":4,\"dscp\":34}}}");
+	assert_int_equal(c.profile.pfc, 1 << 4);
+	bad("{\"qos\":{\"profile\":{\"base\":\"cisco\"}}}", -EINVAL, "\"qos.profile.base\" must be");
+	bad("{\"qos\":{\"profile\":{\"base\":1}}}", -EINVAL, "\"qos.profile.base\" must be");
+	bad("{\"qos\":{\"profile\":{\"base\":\"nvidia\",\"base\":\"nvidia\"}}}", -EINVAL, "stands twice");
+}
+
+static void profile_contradicts_itself(void **state)
+{
+	static const struct {
+		const char *keys, *piece;
+	} wrong[] = {
+		{ "\"dscp\":26", "\"qos.profile\": dscp 26 is mapped to priority 3, but priority is 5" },
+		{ "\"dscp\":[40,39]", "dscp 39 is mapped to priority 4" },
+		{ "\"map\":{\"40\":4}", "dscp 40 is mapped to priority 4" },
+		{ "\"priority\":4", "dscp 40 is mapped to priority 5" },
+		{ "\"pfc\":[]", "\"qos.profile\": pfc is off for priority 5" },
+		{ "\"pfc\":[3]", "pfc is off for priority 5" },
+		{ "\"pfc\":[5,6]", "pfc is on for cnp_priority 6" },
+		{ "\"cnp_priority\":5", "cnp_priority 5 is also" },
+		{ "\"cnp_priority\":7", "cnp_dscp 48 is mapped to priority 6, but cnp_priority is 7" },
+		{ "\"cnp_dscp\":40", "cnp_dscp 40 is also" },
+		{ "\"cnp_dscp\":46", "cnp_dscp 46 is mapped to priority 5" },
+	};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		snprintf(text, sizeof(text), "{\"qos\":{\"profile\":{\"base\":\"spiderpool\",%s}}}", wrong[i].keys);
+		bad(text, -EINVAL, wrong[i].piece);
+	}
+	/* Where the port trusts PCP the map decides nothing. */
+	good("{\"qos\":{\"profile\":{\"base\":\"spiderpool\",\"trust\":\"pcp\",\"dscp\":26}}}");
+}
+
+static void keys_of_a_profile(void **state)
+{
+	static const struct {
+		const char *keys;
+		int code;
+		const char *piece;
+	} wrong[] = {
+		{ "\"pfc\":5", -EINVAL, "\"qos.profile.pfc\" must be a list" },
+		{ "\"pfc\":[8]", -ERANGE, "\"qos.profile.pfc\"" },
+		{ "\"pfc\":[\"5\"]", -ERANGE, "\"qos.profile.pfc\"" },
+		{ "\"trust\":\"both\"", -EINVAL, "\"qos.profile.trust\" must be one of \"dscp\", \"pcp\"" },
+		{ "\"map\":[5]", -EINVAL, "\"qos.profile.map\" must be an object" },
+		{ "\"map\":{\"64\":5}", -EINVAL, "\"qos.profile.map.64\" names no DSCP" },
+		{ "\"map\":{\"ef\":5}", -EINVAL, "\"qos.profile.map.ef\" names no DSCP" },
+		{ "\"map\":{\"40\":8}", -ERANGE, "\"qos.profile.map.40\"" },
+		{ "\"map\":{\"40\":5,\"040\":5}", -EINVAL, "\"qos.profile.map.040\" stands twice" },
+		{ "\"ecn\":1", -EINVAL, "\"qos.profile.ecn\" must be true or false" },
+		{ "\"mtu\":65536", -ERANGE, "\"qos.profile.mtu\"" },
+		{ "\"roce_mode\":2", -EINVAL, "\"qos.profile.roce_mode\" must be one of \"v1\", \"v2\"" },
+	};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		snprintf(text, sizeof(text), "{\"qos\":{\"profile\":{\"base\":\"spiderpool\",%s}}}", wrong[i].keys);
+		bad(text, wrong[i].code, wrong[i].piece);
+	}
+}
+
+static void qos_netdevs(void **state)
+{
+	struct config c = good("{\"qos\":{\"profile\":\"nvidia\",\"netdevs\":[\"ens1f0np0\",\"x\"]}}");
+
+	(void)state;
+	assert_string_equal(c.qos_netdevs[0], "ens1f0np0");
+	assert_string_equal(c.qos_netdevs[1], "x");
+	assert_string_equal(c.qos_netdevs[2], "");
+	bad("{\"qos\":{\"netdevs\":\"x\"}}", -EINVAL, "\"qos.netdevs\" must be a list");
+	bad("{\"qos\":{\"netdevs\":[\"\"]}}", -EINVAL, "\"qos.netdevs\" must hold names");
+	bad("{\"qos\":{\"netdevs\":[\"../x\"]}}", -EINVAL, "\"qos.netdevs\" must hold names");
+	bad("{\"qos\":{\"netdevs\":[\"sixteen-letters-\"]}}", -EINVAL, "\"qos.netdevs\" must hold names");
+	bad("{\"qos\":{\"netdevs\":[7]}}", -EINVAL, "\"qos.netdevs\" must hold names");
 }
 
 static void unknown_keys(void **state)
@@ -172,8 +274,8 @@ static void unknown_keys(void **state)
 	bad("{\"Mode\":\"enforce\"}", -EINVAL, "\"Mode\"");
 	bad("{\"mode\":\"enforce\",\"mode \":\"audit\"}", -EINVAL, "\"mode \"");
 	bad("{\"qos\":{\"profile\":\"nvidia\",\"colour\":1}}", -EINVAL, "\"qos.colour\"");
-	bad("{\"qos\":{\"profile\":{\"dscp\":1,\"priority\":1,\"cnp_dscp\":2,\"cnp_priority\":2,\"pfc\":1}}}", -EINVAL,
-	    "\"qos.profile.pfc\"");
+	bad("{\"qos\":{\"profile\":{\"dscp\":1,\"priority\":1,\"cnp_dscp\":2,\"cnp_priority\":2,\"ets\":1}}}", -EINVAL,
+	    "\"qos.profile.ets\"");
 	bad("{\"\":1}", -EINVAL, "unknown key");
 	/* A name with the section's dot in it is no way around the sections. */
 	bad("{\"qos.profile\":\"nvidia\"}", -EINVAL, "\"qos.profile\"");
@@ -404,6 +506,10 @@ int main(void)
 		cmocka_unit_test(reactions),
 		cmocka_unit_test(cgroups),
 		cmocka_unit_test(custom_profile),
+		cmocka_unit_test(profile_on_a_base),
+		cmocka_unit_test(profile_contradicts_itself),
+		cmocka_unit_test(keys_of_a_profile),
+		cmocka_unit_test(qos_netdevs),
 		cmocka_unit_test(unknown_keys),
 		cmocka_unit_test(an_endless_unknown_key),
 		cmocka_unit_test(duplicate_keys),

@@ -8,6 +8,7 @@ repo=$(cd "$vm_dir/../.." && pwd -P)
 lab=${LAB_DIR:-$repo/build/lab}
 # shellcheck disable=SC2034 # read by those who source this file
 kernels=(6.1 6.12 7.3)
+modules=(hcasim dcbsim) # test modules, each a folder here
 
 die() { printf '%s: error: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
@@ -22,7 +23,10 @@ content_key() { sha256sum | cut -c 1-16; }
 extra_dir() {
 	local dir
 	dir=$(kernel_dir "$1")
-	printf '%s/extra-%s\n' "$dir" "$(cat "$dir/release" "$vm_dir"/hcasim/* | content_key)"
+	printf '%s/extra-%s\n' "$dir" "$({
+		cat "$dir/release" "$vm_dir/build-module"
+		find "${modules[@]/#/$vm_dir/}" -type f | sort | xargs cat
+	} | content_key)"
 }
 
 initramfs_file() {

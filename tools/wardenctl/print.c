@@ -140,3 +140,31 @@ void print_event(const cJSON *item, void *ctx)
 	print_actor(actor);
 	printf("\n");
 }
+
+static void print_line(const char *head, const char *value)
+{
+	if (*value)
+		printf("         %-9s %s\n", head, value);
+}
+
+/* What is right takes one line, what is not says all that mends it. */
+void print_finding(const cJSON *item, void *ctx)
+{
+	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(item, "devices"), *d;
+	bool pass = !strcmp(text(item, "result"), "pass");
+
+	(void)ctx;
+	printf("%-8s %-13s %-16s %s\n", text(item, "result"), text(item, "id"), text(item, "subject"),
+	       text(item, "found"));
+	if (pass)
+		return;
+	print_line("expected", text(item, "expected"));
+	print_line("cure", text(item, "cure"));
+	print_line("or", text(item, "cure_mlx5"));
+	if (!cJSON_GetArraySize(devices))
+		return;
+	printf("         %-9s", "carries");
+	cJSON_ArrayForEach (d, devices)
+		printf(" %s", cJSON_IsString(d) ? d->valuestring : "?");
+	printf("\n");
+}

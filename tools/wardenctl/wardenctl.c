@@ -36,15 +36,24 @@ static const struct command commands[] = {
 	  print_claim },
 	{ "events", "[--follow] [--since T]", "what happened (T: seconds since the epoch, or 30s, 5m, 2h ago)", "FS",
 	  "", print_event },
+	{ "qos", "[--profile P]", "what would put RoCE traffic into a lossy class, and what mends it", "Q", "",
+	  print_finding },
 };
 
 static const struct option options[] = {
-	{ "socket", required_argument, NULL, 'k' }, { "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, 'h' },         { "device", required_argument, NULL, 'D' },
-	{ "netns", required_argument, NULL, 'N' },  { "pid", required_argument, NULL, 'P' },
-	{ "cgroup", required_argument, NULL, 'C' }, { "owner", required_argument, NULL, 'O' },
-	{ "force", no_argument, NULL, 'R' },        { "follow", no_argument, NULL, 'F' },
-	{ "since", required_argument, NULL, 'S' },  { NULL, 0, NULL, 0 },
+	{ "socket", required_argument, NULL, 'k' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "device", required_argument, NULL, 'D' },
+	{ "netns", required_argument, NULL, 'N' },
+	{ "pid", required_argument, NULL, 'P' },
+	{ "cgroup", required_argument, NULL, 'C' },
+	{ "owner", required_argument, NULL, 'O' },
+	{ "force", no_argument, NULL, 'R' },
+	{ "follow", no_argument, NULL, 'F' },
+	{ "since", required_argument, NULL, 'S' },
+	{ "profile", required_argument, NULL, 'Q' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static void usage(FILE *to)
@@ -138,6 +147,7 @@ struct environment {
 	const char *socket;
 	const char *name;
 	bool json;
+	unsigned int passed, failed, unknown; /* results of checks among the items */
 };
 
 /* Reads the command line into the request: 0, or the exit status plus one. */
@@ -188,6 +198,18 @@ static void print_error(const struct err *err)
 	fprintf(stderr, "wardenctl: %s\n", text);
 }
 
+static void show(const cJSON *item, void *ctx)
+{
+	const cJSON *result = cJSON_GetObjectItemCaseSensitive(item, "result");
+	const char *name = cJSON_IsString(result) ? result->valuestring : "";
+	struct environment *env = ctx;
+
+	env->passed += !strcmp(name, "pass");
+	env->failed += !strcmp(name, "fail");
+	env->unknown += !strcmp(name, "unknown");
+	(env->json ? print_json : command_find(env->name)->print)(item, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct environment env = { .socket = DEFAULT_SOCKET };
@@ -201,8 +223,10 @@ int main(int argc, char **argv)
 	}
 	cJSON_AddStringToObject(request, "request", env.name);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	r = client_request(env.socket, request, env.json ? print_json : command_find(env.name)->print, NULL, &err);
+	r = client_request(env.socket, request, show, &env, &err);
 	if (r)
 		print_error(&err);
-	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+	else if (env.passed + env.failed + env.unknown && !env.json)
+		printf("%u pass, %u fail, %u unknown\n", env.passed, env.failed, env.unknown);
+	return r || env.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

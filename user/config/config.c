@@ -162,29 +162,140 @@ static int read_cnp_priority(struct reader *r, const char *name, const cJSON *va
 	return read_number(r, name, value, 7, &r->config->profile.cnp_priority);
 }
 
+/* A list of priorities, as the set of those with PFC. */
+static int read_pfc(struct reader *r, const char *name, const cJSON *value)
+{
+	const cJSON *one;
+	unsigned int p;
+	int e;
+
+	if (!cJSON_IsArray(value))
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be a list of priorities", r->file, name);
+	r->config->profile.pfc = 0;
+	cJSON_ArrayForEach (one, value) {
+		e = read_number(r, name, one, QOS_PRIORITIES - 1, &p);
+		if (e)
+			return e;
+		r->config->profile.pfc |= (uint8_t)(1u << p);
+	}
+	return 0;
+}
+
+static int read_trust(struct reader *r, const char *name, const cJSON *value)
+{
+	static const char *const choices[] = { [QOS_TRUST_DSCP] = "dscp", [QOS_TRUST_PCP] = "pcp" };
+	int choice = read_choice(r, name, value, choices, ARRAY_SIZE(choices));
+
+	if (choice < 0)
+		return choice;
+	r->config->profile.trust = (enum qos_trust)choice;
+	return 0;
+}
+
+/* An object: DSCP, and its priority where that is not DSCP / 8 (or what the base says). */
+static int read_map(struct reader *r, const char *name, const cJSON *value)
+{
+	uint64_t dscp, seen = 0;
+	unsigned int priority;
+	const cJSON *one;
+	char key[160];
+	int e;
+
+	if (!cJSON_IsObject(value))
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be an object", r->file, name);
+	cJSON_ArrayForEach (one, value) {
+		snprintf(key, sizeof(key), "%s.%.64s", name, one->string);
+		if (parse_u64(one->string, 10, 0, QOS_DSCPS - 1, &dscp))
+			return fail(r->err, -EINVAL, "%s: \"%s\" names no DSCP (0 to 63)", r->file, key);
+		if (seen >> dscp & 1)
+			return fail(r->err, -EINVAL, "%s: the key \"%s\" stands twice", r->file, key);
+		seen |= 1ull << dscp;
+		e = read_number(r, key, one, QOS_PRIORITIES - 1, &priority);
+		if (e)
+			return e;
+		r->config->profile.map[dscp] = (uint8_t)priority;
+	}
+	return 0;
+}
+
+static int read_ecn(struct reader *r, const char *name, const cJSON *value)
+{
+	if (!cJSON_IsBool(value))
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be true or false", r->file, name);
+	r->config->profile.ecn = cJSON_IsTrue(value);
+	return 0;
+}
+
+static int read_mtu(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_number(r, name, value, 65535, &r->config->profile.mtu);
+}
+
+static int read_roce_mode(struct reader *r, const char *name, const cJSON *value)
+{
+	static const char *const choices[] = { [QOS_ROCE_V1] = "v1", [QOS_ROCE_V2] = "v2" };
+	int choice = read_choice(r, name, value, choices, ARRAY_SIZE(choices));
+
+	if (choice < 0)
+		return choice;
+	r->config->profile.roce_mode = (enum qos_roce_mode)choice;
+	return 0;
+}
+
+/* Taken before all others by profile_base(). */
+static int skip_base(struct reader *r, const char *name, const cJSON *value)
+{
+	(void)r, (void)name, (void)value;
+	return 0;
+}
+
 static const struct key profile_keys[] = {
+	{ "qos.profile.base", skip_base },
 	{ "qos.profile.dscp", read_dscp },
 	{ "qos.profile.priority", read_priority },
 	{ "qos.profile.cnp_dscp", read_cnp_dscp },
 	{ "qos.profile.cnp_priority", read_cnp_priority },
+	{ "qos.profile.pfc", read_pfc },
+	{ "qos.profile.trust", read_trust },
+	{ "qos.profile.map", read_map },
+	{ "qos.profile.ecn", read_ecn },
+	{ "qos.profile.mtu", read_mtu },
+	{ "qos.profile.roce_mode", read_roce_mode },
 };
+
+/* Fills in what the object leaves out; without a base it must have the four that nobody can guess. */
+static int profile_base(struct reader *r, const char *name, const cJSON *value)
+{
+	static const char *const needed[] = { "dscp", "priority", "cnp_dscp", "cnp_priority" };
+	const cJSON *base = cJSON_GetObjectItemCaseSensitive(value, "base");
+	struct qos_profile *p = &r->config->profile;
+
+	*p = (struct qos_profile){};
+	qos_profile_defaults(p);
+	for (size_t i = 0; !base && i < ARRAY_SIZE(needed); i++)
+		if (!cJSON_GetObjectItemCaseSensitive(value, needed[i]))
+			return fail(r->err, -EINVAL, "%s: \"%s\" lacks the key \"%s\"", r->file, name, needed[i]);
+	if (base && (!cJSON_IsString(base) || qos_profile_named(base->valuestring, p)))
+		return fail(r->err, -EINVAL, "%s: \"%s.base\" must be \"spiderpool\" or \"nvidia\"", r->file, name);
+	snprintf(p->name, sizeof(p->name), "custom");
+	return 0;
+}
 
 static int read_custom_profile(struct reader *r, const char *name, const cJSON *value)
 {
+	struct qos_profile *p = &r->config->profile;
 	struct err why;
-	int e;
+	int e = profile_base(r, name, value);
 
-	for (size_t i = 0; i < ARRAY_SIZE(profile_keys); i++) {
-		const char *key = strrchr(profile_keys[i].name, '.') + 1;
-
-		if (!cJSON_GetObjectItemCaseSensitive(value, key))
-			return fail(r->err, -EINVAL, "%s: \"%s\" lacks the key \"%s\"", r->file, name, key);
-	}
-	r->config->profile = (struct qos_profile){ .name = "custom" };
-	e = read_object(r, name, value, profile_keys, ARRAY_SIZE(profile_keys));
-	if (!e && qos_profile_check(&r->config->profile, &why))
+	if (!e)
+		e = read_object(r, name, value, profile_keys, ARRAY_SIZE(profile_keys));
+	if (e)
+		return e;
+	if (!cJSON_HasObjectItem(value, "pfc"))
+		p->pfc = (uint8_t)(1u << p->priority);
+	if (qos_profile_check(p, &why))
 		return fail(r->err, -EINVAL, "%s: \"%s\": %s", r->file, name, why.text);
-	return e;
+	return 0;
 }
 
 static int read_profile(struct reader *r, const char *name, const cJSON *value)
@@ -197,6 +308,30 @@ static int read_profile(struct reader *r, const char *name, const cJSON *value)
 		    "%s: \"%s\" must be \"spiderpool\", \"nvidia\" or an object with dscp, priority, cnp_dscp, "
 		    "cnp_priority",
 		    r->file, name);
+}
+
+static bool is_netdev_name(const cJSON *value)
+{
+	const char *name = cJSON_IsString(value) ? value->valuestring : "";
+
+	return *name && strlen(name) < IF_NAMESIZE && !strpbrk(name, "/: \t\n") && name[0] != '.';
+}
+
+static int read_netdevs(struct reader *r, const char *name, const cJSON *value)
+{
+	const cJSON *one;
+	size_t n = 0;
+
+	memset(r->config->qos_netdevs, 0, sizeof(r->config->qos_netdevs));
+	if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) > CONFIG_QOS_NETDEVS)
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be a list of at most %d netdevs", r->file, name,
+			    CONFIG_QOS_NETDEVS);
+	cJSON_ArrayForEach (one, value) {
+		if (!is_netdev_name(one))
+			return fail(r->err, -EINVAL, "%s: \"%s\" must hold names of netdevs", r->file, name);
+		snprintf(r->config->qos_netdevs[n++], IF_NAMESIZE, "%s", one->valuestring);
+	}
+	return 0;
 }
 
 static int read_on_violation(struct reader *r, const char *name, const cJSON *value)
@@ -213,6 +348,7 @@ static int read_on_violation(struct reader *r, const char *name, const cJSON *va
 static const struct key qos_keys[] = {
 	{ "qos.profile", read_profile },
 	{ "qos.on_violation", read_on_violation },
+	{ "qos.netdevs", read_netdevs },
 };
 
 static int read_qos(struct reader *r, const char *name, const cJSON *value)

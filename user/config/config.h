@@ -7,6 +7,7 @@
 #define WARDEN_CONFIG_H
 
 #include <limits.h>
+#include <net/if.h>
 #include <stdbool.h>
 
 #include "lib/err.h"
@@ -15,6 +16,7 @@
 
 #define CONFIG_CGROUP_LEN 256
 #define CONFIG_HOST_CGROUPS (WARDEN_HOST_CGROUPS - 1) /* one is kept for wardend's own */
+#define CONFIG_QOS_NETDEVS 64
 
 struct config {
 	enum warden_mode mode;
@@ -28,6 +30,7 @@ struct config {
 	char host_cgroups[CONFIG_HOST_CGROUPS][CONFIG_CGROUP_LEN]; /* below those, and yet the host's */
 	enum warden_reaction reactions[RULE_COUNT]; /* of mode enforce, by rule; of the marking rules: on_violation */
 	struct qos_profile profile;
+	char qos_netdevs[CONFIG_QOS_NETDEVS][IF_NAMESIZE]; /* judged beside the PFs of the RDMA devices; "": none */
 };
 
 /* What is done about a violation: the rule's reaction in mode enforce, nothing but to tell in mode audit. */

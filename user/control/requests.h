@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be asked over the control socket: status, capabilities, devices, claim, release, events. */
+/* What can be asked over the control socket: status, capabilities, devices, claim, release, events, qos. */
 #ifndef WARDEN_REQUESTS_H
 #define WARDEN_REQUESTS_H
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The DCB settings of a netdev, by DCB netlink (linux/dcbnl.h). Owns no state. A driver that lacks an operation and one
+ * whose operation fails look the same here: the kernel leaves the attribute out of its answer.
+ */
+#ifndef WARDEN_DCB_H
+#define WARDEN_DCB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "qos/profile.h"
+
+#define QOS_TCS 8
+
+struct qos_dcb {
+	int error; /* 0, or -errno: nothing could be asked, and the rest is empty */
+	bool has_pfc, has_ets, has_apps, has_buffer, has_dcbx; /* the driver told it */
+	uint8_t pfc; /* bit p: on for priority p */
+	uint8_t tcs; /* traffic classes that ETS offers */
+	uint8_t tc_of[QOS_PRIORITIES];
+	uint8_t tc_bandwidth[QOS_TCS]; /* percent; of the classes under IEEE_8021QAZ_TSA_ETS alone */
+	uint8_t tc_algorithm[QOS_TCS]; /* IEEE_8021QAZ_TSA_* */
+	uint8_t dscp_priorities[QOS_DSCPS]; /* bit p: the app table maps the DSCP to priority p; 0: no entry */
+	uint8_t buffer_of[QOS_PRIORITIES];
+	uint32_t buffer_size[QOS_PRIORITIES]; /* bytes */
+	uint32_t buffer_total;
+	uint8_t dcbx; /* DCB_CAP_DCBX_* */
+};
+
+/* Asks for the netdev of that name in the caller's netns. Whatever happens is told in `dcb`. */
+void qos_dcb_read(const char *netdev, struct qos_dcb *dcb);
+
+/* Takes in the attributes of an answer to DCB_CMD_IEEE_GET, which begin behind its struct dcbmsg. */
+void qos_dcb_parse(const void *attributes, size_t len, struct qos_dcb *dcb);
+
+/*
+ * Netlink does not tell the trust. mlx5, which has no other way to set it, trusts DSCP from the first DSCP entry of the
+ * app table to the last (en_dcbnl.c), and PCP without any.
+ */
+enum qos_trust qos_dcb_trust(const struct qos_dcb *dcb);
+
+#endif
