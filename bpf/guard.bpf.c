@@ -169,7 +169,10 @@ static __always_inline int judge_marking(const struct touch *t, const struct war
 		break;
 	}
 	wrong = command_wrong_class(&cmd, s->dscp_allowed);
-	return wrong < 0 ? 0 : refuse_marking(t, s, RULE_MARKING_DSCP, marking_arg(wrong), s->dscp_allowed);
+	if (wrong >= 0)
+		return refuse_marking(t, s, RULE_MARKING_DSCP, marking_arg(wrong), s->dscp_allowed);
+	wrong = command_wrong_sl(&cmd, s->sl_allowed);
+	return wrong < 0 ? 0 : refuse_marking(t, s, RULE_MARKING_PRIORITY, wrong, s->sl_allowed);
 }
 
 static __always_inline int guard_ioctl(struct file *file, unsigned int cmd, unsigned long arg, bool sleepable)

@@ -15,4 +15,10 @@ static __always_inline bool dscp_allowed(__u64 allowed, __u8 traffic_class)
 	return allowed >> (traffic_class >> 2) & 1;
 }
 
+/* Of a service level three bits count: they are the priority of what is sent (mlx5's eth_prio, the PCP of a tagged frame). */
+static __always_inline bool sl_allowed(__u32 allowed, __u8 sl)
+{
+	return !allowed || allowed >> (sl & 7) & 1;
+}
+
 #endif

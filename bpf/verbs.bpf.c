@@ -101,23 +101,44 @@ static __always_inline const struct warden_settings *marking_settings(__u32 inde
 	return s && s->marking && bpf_map_lookup_elem(&claims, &index) ? s : NULL;
 }
 
-/* class: what broke the profile, or -1. */
-static __always_inline void audit_class(const struct warden_settings *s, __u32 index, int class)
+/* What breaks the profile in the kernel's copy of a command, with the arguments of its event. */
+struct marking_finding {
+	bool wrong;
+	enum warden_rule rule;
+	__u64 arg0, arg1;
+};
+
+/* The first path that is wrong is the one that is told. */
+static __always_inline void judge_path(const struct warden_settings *s, struct rdma_ah_attr *path,
+				       struct marking_finding *f)
+{
+	int class = wrong_class(path, s->dscp_allowed);
+	__u8 sl = BPF_CORE_READ(path, sl);
+
+	if (f->wrong)
+		return;
+	if (class >= 0)
+		*f = (struct marking_finding){ true, RULE_MARKING_DSCP, marking_arg(class), s->dscp_allowed };
+	else if (!sl_allowed(s->sl_allowed, sl))
+		*f = (struct marking_finding){ true, RULE_MARKING_PRIORITY, sl, s->sl_allowed };
+}
+
+static __always_inline void audit_marking(const struct warden_settings *s, __u32 index, const struct marking_finding *f)
 {
 	struct warden_device *device = bpf_map_lookup_elem(&devices, &index);
 	struct touch t = { .ib_index = index };
 
 	if (!device)
 		return;
-	__sync_fetch_and_add(class < 0 ? &device->marking_right : &device->marking_wrong, 1);
-	if (class < 0)
+	__sync_fetch_and_add(f->wrong ? &device->marking_wrong : &device->marking_right, 1);
+	if (!f->wrong)
 		return;
 	t.dev = device->uverbs;
 	/* Only "kill" can be done from here; "deny" was the guard's to do, and what comes here went past it. */
-	if (s->reactions[RULE_MARKING_DSCP] == REACTION_KILL)
-		react(&t, s, RULE_MARKING_DSCP, HOOK_LAST, marking_arg(class), s->dscp_allowed);
+	if (s->reactions[f->rule % WARDEN_MAX_RULES] == REACTION_KILL)
+		react(&t, s, f->rule, HOOK_LAST, f->arg0, f->arg1);
 	else
-		report(&t, RULE_MARKING_DSCP, VERDICT_OBSERVED, marking_arg(class), s->dscp_allowed);
+		report(&t, f->rule, VERDICT_OBSERVED, f->arg0, f->arg1);
 }
 
 SEC("kprobe/ib_modify_qp_with_udata")
@@ -125,7 +146,7 @@ int BPF_KPROBE(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int
 {
 	__u32 index = BPF_CORE_READ(qp, device, index);
 	const struct warden_settings *s;
-	int class = -1;
+	struct marking_finding f = {};
 
 	if (!(mask & (IB_QP_AV | IB_QP_ALT_PATH)))
 		return 0;
@@ -133,10 +154,10 @@ int BPF_KPROBE(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int
 	if (!s)
 		return 0;
 	if (mask & IB_QP_AV)
-		class = wrong_class(&attr->ah_attr, s->dscp_allowed);
-	if (mask & IB_QP_ALT_PATH && class < 0)
-		class = wrong_class(&attr->alt_ah_attr, s->dscp_allowed);
-	audit_class(s, index, class);
+		judge_path(s, &attr->ah_attr, &f);
+	if (mask & IB_QP_ALT_PATH)
+		judge_path(s, &attr->alt_ah_attr, &f);
+	audit_marking(s, index, &f);
 	return 0;
 }
 
@@ -145,9 +166,12 @@ int BPF_KPROBE(create_ah_audited, struct ib_pd *pd, struct rdma_ah_attr *attr)
 {
 	__u32 index = BPF_CORE_READ(pd, device, index);
 	const struct warden_settings *s = marking_settings(index);
+	struct marking_finding f = {};
 
-	if (s)
-		audit_class(s, index, wrong_class(attr, s->dscp_allowed));
+	if (!s)
+		return 0;
+	judge_path(s, attr, &f);
+	audit_marking(s, index, &f);
 	return 0;
 }
 

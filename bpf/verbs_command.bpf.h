@@ -128,4 +128,16 @@ static __always_inline int command_wrong_class(const struct verbs_command *cmd, 
 	return -1;
 }
 
+/* The service level that breaks the set of allowed priorities, or -1. */
+static __always_inline int command_wrong_sl(const struct verbs_command *cmd, __u32 allowed)
+{
+	if (cmd->is_ah)
+		return sl_allowed(allowed, cmd->ah.attr.sl) ? -1 : cmd->ah.attr.sl;
+	if (cmd->qp.attr_mask & IB_QP_AV && !sl_allowed(allowed, cmd->qp.dest.sl))
+		return cmd->qp.dest.sl;
+	if (cmd->qp.attr_mask & IB_QP_ALT_PATH && !sl_allowed(allowed, cmd->qp.alt_dest.sl))
+		return cmd->qp.alt_dest.sl;
+	return -1;
+}
+
 #endif

@@ -44,7 +44,8 @@
 	X(NETDEV_MOVE, "netdev.move")                       \
 	X(WARDEN_TAMPER, "warden.tamper")                   \
 	X(MARKING_PACKET, "marking.packet")                 \
-	X(SPOOF_SOURCE, "spoof.source")
+	X(SPOOF_SOURCE, "spoof.source")                     \
+	X(MARKING_PRIORITY, "marking.priority")
 
 enum warden_rule {
 #define X(id, name) RULE_##id,
@@ -152,7 +153,7 @@ struct warden_settings {
 	__u32 kernel_copy_audited; /* verbs.bpf.c is attached and reports what the guard lets pass */
 	__u32 warden; /* tgid of the wardend that wrote this */
 	__u32 judged_twice; /* bit k: so is a touch of that enum warden_cdev_kind, 0: RDMA netlink (judge_last) */
-	__u32 pad;
+	__u32 sl_allowed; /* bit p: the profile trusts PCP and has priority p; 0: it trusts DSCP, and no SL is judged */
 	__u8 reactions[WARDEN_MAX_RULES]; /* enum warden_reaction, by rule; the mode has gone into it */
 	struct warden_cgroup pods[WARDEN_POD_CGROUPS]; /* below them are pods, never the host */
 	struct warden_cgroup hosts[WARDEN_HOST_CGROUPS]; /* but below these, in turn, is the host */
@@ -229,7 +230,7 @@ struct warden_event {
 	__u64 netns_cookie;
 	__u64 cgroup_id;
 	__u64 arg
-		[2]; /* marking.dscp: MARKING_ARG, set allowed; marking.unverified: why; moves: netns inode from, to; netns.end: cookie, inode; warden.tamper: what, its id; marking.packet: DSCP | PCP << 8 (0xff: no tag) | class << 16 | direction << 24, set allowed; spoof.source: enum warden_spoofed, direction */
+		[2]; /* marking.dscp: MARKING_ARG, set allowed; marking.priority: SL asked for, set allowed; marking.unverified: why; moves: netns inode from, to; netns.end: cookie, inode; warden.tamper: what, its id; marking.packet: DSCP | PCP << 8 (0xff: no tag) | class << 16 | direction << 24, set allowed; spoof.source: enum warden_spoofed, direction */
 	__u64 merged; /* equal events since the one before that were not told on their own */
 	char comm[16];
 	char name[WARDEN_NAME_LEN]; /* the RDMA device, where the program knows it */

@@ -91,6 +91,7 @@ static int write_settings(struct daemon *d, struct err *err)
 	struct warden_settings s = {
 		.dscp_allowed = d->config.profile.dscp,
 		.marking = d->config.profile.name[0] != '\0',
+		.sl_allowed = d->config.profile.trust == QOS_TRUST_PCP ? 1u << d->config.profile.priority : 0,
 		.umad_for_host = d->config.umad_for_host,
 		.kernel_copy_audited = loader_audits_kernel_copy(d->loader),
 		.warden = (uint32_t)getpid(),

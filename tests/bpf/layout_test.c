@@ -50,7 +50,7 @@ static const struct member members[] = {
 	M(warden_settings, umad_for_host),
 	M(warden_settings, kernel_copy_audited),
 	M(warden_settings, judged_twice),
-	M(warden_settings, pad),
+	M(warden_settings, sl_allowed),
 	M(warden_settings, pods),
 	M(warden_settings, hosts),
 	M(warden_cgroup, id),

@@ -15,6 +15,7 @@ int verbs_command(struct verbs_command_question *q)
 	else
 		q->parsed = parse_command(q->arg, &cmd, false);
 	q->wrong_class = command_wrong_class(&cmd, q->allowed);
+	q->wrong_sl = command_wrong_sl(&cmd, q->allowed & 0xff);
 	q->is_ah = cmd.is_ah;
 	if (cmd.is_ah)
 		q->ah = cmd.ah;

@@ -427,6 +427,28 @@ static void an_address_handle(void **state)
 	is(&a, NO_CLASS);
 }
 
+/* Of both paths and of an address handle; three bits count, and without a set none is judged. */
+static void the_service_level(void **state)
+{
+	struct ioctl_args a;
+
+	(void)state;
+	plain(&a);
+	a.cmd.base.attr_mask = AV | ALT_PATH;
+	a.cmd.base.dest.sl = 3;
+	a.cmd.base.alt_dest.sl = 13; /* 5 */
+	assert_int_equal(ask(&a, 1 << 3 | 1 << 5).wrong_sl, -1);
+	assert_int_equal(ask(&a, 1 << 5).wrong_sl, 3);
+	assert_int_equal(ask(&a, 1 << 3).wrong_sl, 13);
+	assert_int_equal(ask(&a, 0).wrong_sl, -1);
+	a.cmd.base.attr_mask = 0;
+	assert_int_equal(ask(&a, 1).wrong_sl, -1);
+	address_handle(&a);
+	a.ah.attr.sl = 4;
+	assert_int_equal(ask(&a, 1 << 4).wrong_sl, -1);
+	assert_int_equal(ask(&a, 1 << 3).wrong_sl, 4);
+}
+
 /* The driver's number tells whose objects are meant. */
 static void devx(void **state)
 {
@@ -473,6 +495,7 @@ int main(void)
 		cmocka_unit_test(a_path_that_is_not_global),
 		cmocka_unit_test(an_address_handle),
 		cmocka_unit_test(devx),
+		cmocka_unit_test(the_service_level),
 	};
 	int failed;
 

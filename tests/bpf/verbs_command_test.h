@@ -12,6 +12,7 @@ struct verbs_command_question {
 	__u32 sleepable;
 	__s32 parsed; /* enum parsed */
 	__s32 wrong_class; /* of what was parsed */
+	__s32 wrong_sl; /* of what was parsed, by the lower 8 bits of `allowed` */
 	__u32 is_ah;
 	struct ib_uverbs_modify_qp qp; /* what was parsed: this, */
 	struct ib_uverbs_create_ah ah; /* or this */

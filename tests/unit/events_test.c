@@ -250,6 +250,22 @@ static void a_wrong_dscp(void **state)
 	cJSON_Delete(feed(*state, &ev));
 }
 
+static void a_wrong_priority(void **state)
+{
+	struct warden_event ev = violation(RULE_MARKING_PRIORITY);
+	cJSON *json;
+
+	ev.arg[0] = 3;
+	ev.arg[1] = 1u << 5;
+	json = feed(*state, &ev);
+	text_is(json, "rule", "marking.priority");
+	number_is(json, "detail.sl_asked", 3);
+	text_is(json, "detail.priority_expected", "5");
+	cJSON_Delete(json);
+	ev.arg[1] = ~0ull; /* not from a wardend, and longer than there is room */
+	cJSON_Delete(feed(*state, &ev));
+}
+
 static void merged_ones(void **state)
 {
 	struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
@@ -542,6 +558,7 @@ int main(void)
 		CASE(unknown_numbers),
 		CASE(a_comm_of_anybody),
 		CASE(a_wrong_dscp),
+		CASE(a_wrong_priority),
 		CASE(a_move),
 		CASE(merged_ones),
 		CASE(tampering),

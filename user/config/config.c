@@ -341,6 +341,7 @@ static int read_on_violation(struct reader *r, const char *name, const cJSON *va
 	if (choice < 0)
 		return choice;
 	r->config->reactions[RULE_MARKING_DSCP] = (enum warden_reaction)choice;
+	r->config->reactions[RULE_MARKING_PRIORITY] = (enum warden_reaction)choice;
 	r->config->reactions[RULE_MARKING_UNVERIFIED] = (enum warden_reaction)choice;
 	return 0;
 }

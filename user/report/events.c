@@ -166,6 +166,7 @@ static void marking_detail(const struct warden_event *ev, cJSON *detail, char *m
 static cJSON *detail_json(const struct warden_event *ev, char *message, size_t size)
 {
 	cJSON *detail = cJSON_CreateObject();
+	char set[32];
 
 	switch (ev->rule) {
 	case RULE_EXCLUSIVE_OPEN:
@@ -191,6 +192,13 @@ static cJSON *detail_json(const struct warden_event *ev, char *message, size_t s
 		break;
 	case RULE_MARKING_DSCP:
 		marking_detail(ev, detail, message, size);
+		break;
+	case RULE_MARKING_PRIORITY:
+		qos_dscp_text(ev->arg[1], set, sizeof(set));
+		cJSON_AddNumberToObject(detail, "sl_asked", (double)ev->arg[0]);
+		cJSON_AddStringToObject(detail, "priority_expected", set);
+		snprintf(message, size, "service level %llu asked for; the profile trusts PCP and expects priority %s",
+			 (unsigned long long)ev->arg[0], set);
 		break;
 	case RULE_MARKING_UNVERIFIED:
 		snprintf(message, size, "%s",

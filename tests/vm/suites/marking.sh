@@ -248,6 +248,17 @@ t_bw_observed() {
 	no_event '"verdict":"denied"'
 }
 
+# Under trust pcp it is the service level that decides the class of service.
+t_priority() {
+	need_rdma "$kind"
+	modify --tclass "$RIGHT" --sl 5
+	forget_events
+	denied --tclass "$RIGHT" --sl 3
+	event rule=marking.priority verdict=denied "owner=test/owner-$kind" sl_asked:=3 priority_expected=5
+	modify --tclass "$RIGHT" --sl 3 --via write
+	event rule=marking.priority verdict=observed "owner=test/owner-$kind" sl_asked:=3
+}
+
 # What mlx5's DEVX programs into the NIC is not seen, and said so. No mlx5 here: the kernel refuses the call after the guard
 # has seen it.
 t_devx() {
@@ -297,6 +308,10 @@ warden_stop
 forget_events
 start_or_die '"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"kill"}'
 each_kind kill
+warden_stop
+forget_events
+start_or_die '"mode":"enforce","qos":{"profile":{"base":"spiderpool","trust":"pcp"},"on_violation":"deny"}'
+each_kind priority
 warden_unload
 rdma link delete "$rxe_a"
 rdma link delete "$rxe_b"
