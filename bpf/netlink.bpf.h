@@ -6,6 +6,7 @@
 #include "touch.bpf.h"
 #include <rdma/rdma_netlink.h>
 
+#define MAX_NETLINK_ATTRS 16
 #define MAX_MESSAGES 8 /* in one send; what rdma(8) and the libraries send has one */
 
 /* The rule that a message of that type falls under, or -1: reading is free. */
@@ -29,18 +30,29 @@ static __always_inline int netlink_rule(__u16 type)
 	}
 }
 
-/* The device that a message names, or WARDEN_NO_INDEX; its attribute comes first in what is sent. */
-static __always_inline __u32 netlink_device(const unsigned char *message)
+/*
+ * The device that a message of that length names, or WARDEN_NO_INDEX. Of several attributes of one type the kernel takes the
+ * last (nla_parse); behind too many of them it is not looked for.
+ */
+static __always_inline __u32 netlink_device(const unsigned char *message, __u32 len)
 {
+	__u32 at = sizeof(struct nlmsghdr), index = WARDEN_NO_INDEX;
 	struct {
 		struct nlattr head;
 		__u32 index;
 	} attr;
 
-	if (bpf_probe_read_kernel(&attr, sizeof(attr), message + sizeof(struct nlmsghdr)) ||
-	    attr.head.nla_type != RDMA_NLDEV_ATTR_DEV_INDEX)
-		return WARDEN_NO_INDEX;
-	return attr.index;
+	for (int i = 0; i < MAX_NETLINK_ATTRS; i++) {
+		if (at + sizeof(attr.head) > len ||
+		    bpf_probe_read_kernel(&attr.head, sizeof(attr.head), message + at) ||
+		    attr.head.nla_len < sizeof(attr.head))
+			return index;
+		if ((attr.head.nla_type & NLA_TYPE_MASK) == RDMA_NLDEV_ATTR_DEV_INDEX && at + sizeof(attr) <= len &&
+		    !bpf_probe_read_kernel(&attr, sizeof(attr), message + at))
+			index = attr.index;
+		at += (attr.head.nla_len + 3) & ~3u;
+	}
+	return WARDEN_NO_INDEX;
 }
 
 struct netlink_finding {
@@ -65,7 +77,7 @@ static __always_inline struct netlink_finding netlink_judge(const unsigned char 
 			return f;
 		f.rule = netlink_rule(h.nlmsg_type);
 		f.command = RDMA_NL_GET_OP(h.nlmsg_type);
-		f.ib_index = netlink_device(data + at);
+		f.ib_index = netlink_device(data + at, h.nlmsg_len <= len - at ? h.nlmsg_len : 0);
 		/* The kernel stops at such a length too (rdma_nl_rcv_skb). */
 		if (f.rule >= 0 || h.nlmsg_len < sizeof(h) || h.nlmsg_len > len - at)
 			return f;

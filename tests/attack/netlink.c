@@ -132,6 +132,18 @@ static int netlink_ninth(struct scene *s)
 	return rename_behind(s, 8);
 }
 
+/* The index of no device first: of two the kernel takes the last. */
+static int netlink_twice(struct scene *s)
+{
+	struct request r = { 0 };
+
+	begin(&r, RDMA_NLDEV_CMD_SET, 0);
+	put_u32(&r, RDMA_NLDEV_ATTR_DEV_INDEX, INT32_MAX);
+	put_u32(&r, RDMA_NLDEV_ATTR_DEV_INDEX, s->index);
+	put_string(&r, RDMA_NLDEV_ATTR_DEV_NAME, s->device);
+	return came_through(send_request(s, &r));
+}
+
 static int netlink_move(struct scene *s)
 {
 	struct request r = { 0 };
@@ -241,6 +253,7 @@ const struct vector netlink_vectors[] = {
 	NETLINK("netlink.rename", "a device gets another name", "exclusive.netlink", netlink_rename),
 	NETLINK("netlink.second", "the same behind another message", "exclusive.netlink", netlink_second),
 	DEVICELESS("netlink.ninth", "the same behind eight others", "exclusive.netlink", netlink_ninth),
+	NETLINK("netlink.twice", "the same with the index of another device first", "exclusive.netlink", netlink_twice),
 	NETLINK("netlink.move", "a device gets another netns", "exclusive.netlink", netlink_move),
 	NETLINK("netlink.io_uring", "the same sent by an io_uring", "exclusive.netlink", netlink_uring),
 	DEVICELESS("netlink.add", "a device is added", "exclusive.netlink", netlink_add),
