@@ -467,7 +467,7 @@ static void note_limits(struct loader *l)
 	} limits[] = {
 		{ "marking.write-abi",
 		  "not in this version; a command by write(2) is audited after it was carried out" },
-		{ "packets", "bpf/vf.bpf.c is not attached by this version" },
+		{ "packets", "not in this version: bpf/vf.bpf.c is built, and attached to nothing" },
 		{ "exclusive.rdma-max",
 		  "not in this version, on purpose: on 6.1 and 6.12 a limit in rdma.max panics the "
 		  "kernel when its cgroup is removed and then the device" },
