@@ -132,18 +132,15 @@ static bool hook_exists(struct loader *l, enum object_id id, const struct bpf_pr
 	return false;
 }
 
-static struct bpf_object *file_open(enum file_id id, struct err *err)
+static int file_open(enum file_id id, struct bpf_object **file, struct err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = files[id].name);
-	struct bpf_object *file;
 	const void *bytes;
 	size_t size;
 
 	bytes = files[id].bytes(&size);
-	file = bpf_object__open_mem(bytes, size, &opts);
-	if (!file)
-		fail(err, -errno, "BPF file %s does not open: %s", files[id].name, strerror(errno));
-	return file;
+	*file = bpf_object__open_mem(bytes, size, &opts);
+	return *file ? 0 : fail(err, -errno, "BPF file %s does not open: %s", files[id].name, strerror(errno));
 }
 
 /* All files share the maps of the folder, as far as the maps are to be pinned at all. */
@@ -182,12 +179,12 @@ static bool is_to_load(struct loader *l, const struct bpf_program *prog, unsigne
 /* Loads objects of one file together. */
 static int objects_load(struct loader *l, enum file_id file_id, unsigned int ids, struct err *err)
 {
-	struct bpf_object *file = file_open(file_id, err);
 	struct bpf_program *prog;
-	int r;
+	struct bpf_object *file;
+	int r = file_open(file_id, &file, err);
 
-	if (!file)
-		return -errno;
+	if (r)
+		return r;
 	r = place_maps(l, file);
 	bpf_object__for_each_program (prog, file)
 		bpf_program__set_autoload(prog, is_to_load(l, prog, ids));
@@ -374,11 +371,12 @@ static uint32_t hash_add(uint32_t hash, const void *data, size_t size)
 static int name_maps(struct loader *l, struct err *err)
 {
 	uint32_t hash = hash_add(2166136261u, &(uint32_t){ WARDEN_LAYOUT }, sizeof(uint32_t));
-	struct bpf_object *file = file_open(FILE_GUARD, err);
+	struct bpf_object *file;
 	struct bpf_map *map;
+	int r = file_open(FILE_GUARD, &file, err);
 
-	if (!file)
-		return -errno;
+	if (r)
+		return r;
 	bpf_object__for_each_map(map, file)
 	{
 		const uint32_t shape[] = { bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),

@@ -13,13 +13,13 @@ const struct file_info files[FILE_IDS] = {
 };
 
 const struct object_info objects[OBJECT_IDS] = {
-	[OBJECT_GUARD] = { "guard", FILE_GUARD, { NULL } },
-	[OBJECT_DEVCG] = { "devcg", FILE_GUARD, { NULL } },
-	[OBJECT_SELF] = { "self", FILE_GUARD, { NULL } },
-	[OBJECT_NETNS] = { "netns", FILE_RDMA, { "ib_core", "ib_uverbs", NULL } },
-	[OBJECT_VERBS] = { "verbs", FILE_RDMA, { "ib_core", "ib_uverbs", NULL } },
-	[OBJECT_CM] = { "cm", FILE_RDMA, { "rdma_ucm", "rdma_cm", NULL } },
-	[OBJECT_UMAD] = { "umad", FILE_RDMA, { "ib_umad", NULL } },
+	[OBJECT_GUARD] = { "guard", { NULL } },
+	[OBJECT_DEVCG] = { "devcg", { NULL } },
+	[OBJECT_SELF] = { "self", { NULL } },
+	[OBJECT_NETNS] = { "netns", { "ib_core", "ib_uverbs", NULL } },
+	[OBJECT_VERBS] = { "verbs", { "ib_core", "ib_uverbs", NULL } },
+	[OBJECT_CM] = { "cm", { "rdma_ucm", "rdma_cm", NULL } },
+	[OBJECT_UMAD] = { "umad", { "ib_umad", NULL } },
 };
 
 #define LSM (1u << GUARD_LSM)

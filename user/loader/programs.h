@@ -33,7 +33,6 @@ extern const struct file_info files[FILE_IDS];
 
 struct object_info {
 	const char *name;
-	enum file_id file;
 	const char *modules[3]; /* whose BTF it needs; the list ends with NULL */
 };
 extern const struct object_info objects[OBJECT_IDS];
