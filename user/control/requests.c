@@ -4,65 +4,18 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/netns.h"
+#include "control/args.h"
+#include "control/qos_requests.h"
 #include "lib/util.h"
 #include "loader/loader.h"
-#include "qos/node.h"
-#include "rdma/rdma.h"
+#include "qos/profile.h"
 #include "report/text.h"
 #include "track/track.h"
 
 #define VERSION "0.1.0"
-
-/* ---- arguments ---- */
-
-/* Refuses what the request does not know; `known` ends with NULL. */
-static int check_keys(const cJSON *args, const char *const *known, struct err *err)
-{
-	const cJSON *member;
-
-	cJSON_ArrayForEach (member, args) {
-		const char *const *k = known;
-
-		while (*k && strcmp(*k, member->string))
-			k++;
-		if (!*k && strcmp(member->string, "request"))
-			return fail(err, -EINVAL, "unknown argument \"%.64s\"", member->string);
-	}
-	return 0;
-}
-
-/* A string argument, or NULL when it is absent and not required. */
-static int string_arg(const cJSON *args, const char *name, bool required, const char **value, struct err *err)
-{
-	const cJSON *arg = cJSON_GetObjectItemCaseSensitive(args, name);
-
-	*value = NULL;
-	if (!arg)
-		return required ? fail(err, -EINVAL, "argument \"%s\" is missing", name) : 0;
-	if (!cJSON_IsString(arg) || !arg->valuestring[0])
-		return fail(err, -EINVAL, "argument \"%s\" must be a string", name);
-	*value = arg->valuestring;
-	return 0;
-}
-
-static int number_arg(const cJSON *args, const char *name, double max, double *value, struct err *err)
-{
-	const cJSON *arg = cJSON_GetObjectItemCaseSensitive(args, name);
-
-	*value = -1;
-	if (!arg)
-		return 0;
-	if (!cJSON_IsNumber(arg) || !(arg->valuedouble >= 1 && arg->valuedouble <= max) ||
-	    floor(arg->valuedouble) != arg->valuedouble)
-		return fail(err, -ERANGE, "argument \"%s\" must be a whole number from 1 to %.0f", name, max);
-	*value = arg->valuedouble;
-	return 0;
-}
 
 /* ---- status ---- */
 
@@ -121,7 +74,7 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 	struct services *s = ctx;
 	cJSON *json, *qos;
 	char set[256];
-	int r = check_keys(args, known, err);
+	int r = args_known(args, known, err);
 
 	if (r)
 		return r;
@@ -173,7 +126,7 @@ static void send_item(cJSON *item, void *ctx)
 static int handle_capabilities(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
 	static const char *const known[] = { NULL };
-	int r = check_keys(args, known, err);
+	int r = args_known(args, known, err);
 
 	if (!r)
 		requests_capabilities(ctx, send_item, reply);
@@ -241,7 +194,7 @@ static int handle_devices(void *ctx, const cJSON *args, struct reply *reply, str
 {
 	static const char *const known[] = { NULL };
 	struct devices_walk walk = { .services = ctx, .reply = reply };
-	int r = check_keys(args, known, err);
+	int r = args_known(args, known, err);
 
 	if (r)
 		return r;
@@ -269,18 +222,18 @@ static int claim_args(const cJSON *args, struct claim_request *request, struct e
 {
 	static const char *const known[] = { "device", "netns", "pid", "cgroup", "owner", NULL };
 	double pid;
-	int r = check_keys(args, known, err);
+	int r = args_known(args, known, err);
 
 	if (!r)
-		r = string_arg(args, "device", true, &request->device, err);
+		r = args_string(args, "device", true, &request->device, err);
 	if (!r)
-		r = string_arg(args, "owner", true, &request->owner, err);
+		r = args_string(args, "owner", true, &request->owner, err);
 	if (!r)
-		r = string_arg(args, "netns", false, &request->netns, err);
+		r = args_string(args, "netns", false, &request->netns, err);
 	if (!r)
-		r = string_arg(args, "cgroup", false, &request->cgroup, err);
+		r = args_string(args, "cgroup", false, &request->cgroup, err);
 	if (!r)
-		r = number_arg(args, "pid", 4194304, &pid, err); /* PID_MAX_LIMIT */
+		r = args_number(args, "pid", 4194304, &pid, err); /* PID_MAX_LIMIT */
 	if (r)
 		return r;
 	if (!request->netns == (pid < 0))
@@ -319,10 +272,10 @@ static int handle_release(void *ctx, const cJSON *args, struct reply *reply, str
 	struct warden_claim claim;
 	const char *device;
 	uint32_t index;
-	int r = check_keys(args, known, err);
+	int r = args_known(args, known, err);
 
 	if (!r)
-		r = string_arg(args, "device", true, &device, err);
+		r = args_string(args, "device", true, &device, err);
 	if (r)
 		return r;
 	if (force && !cJSON_IsBool(force))
@@ -351,10 +304,10 @@ static int handle_events(void *ctx, const cJSON *args, struct reply *reply, stru
 	const cJSON *follow = cJSON_GetObjectItemCaseSensitive(args, "follow");
 	struct services *s = ctx;
 	double since;
-	int r = check_keys(args, known, err);
+	int r = args_known(args, known, err);
 
 	if (!r)
-		r = number_arg(args, "since", 1e10, &since, err); /* seconds since the epoch */
+		r = args_number(args, "since", 1e10, &since, err); /* seconds since the epoch */
 	if (r)
 		return r;
 	if (follow && !cJSON_IsBool(follow))
@@ -366,100 +319,6 @@ static int handle_events(void *ctx, const cJSON *args, struct reply *reply, stru
 	if (cJSON_IsTrue(follow))
 		reply_follow(reply);
 	return 0;
-}
-
-/* ---- qos ---- */
-
-struct qos_walk {
-	struct qos_node node;
-	struct rdma_nl *nl; /* of the host's netns; NULL: no RDMA device is to be seen there */
-	struct reply *reply;
-};
-
-static int qos_device(const struct tracked_device *d, void *ctx)
-{
-	struct qos_walk *w = ctx;
-	char netdev[RDMA_NAME_MAX] = "";
-	/* What the tracker calls its netdev may be the name in a pod, and something else's here. */
-	bool here = w->nl && !rdma_port_netdev(w->nl, d->index, netdev, sizeof(netdev));
-
-	return qos_node_add_device(&w->node, d->device.name, here, d->pf, netdev);
-}
-
-static void qos_item(const struct qos_finding *f, void *ctx)
-{
-	cJSON *json = cJSON_CreateObject(), *devices;
-	struct qos_walk *w = ctx;
-
-	cJSON_AddStringToObject(json, "id", f->rule);
-	cJSON_AddStringToObject(json, "result", qos_result_name(f->result));
-	cJSON_AddStringToObject(json, "subject", f->subject);
-	devices = cJSON_AddArrayToObject(json, "devices");
-	for (size_t i = 0; i < w->node.device_count; i++)
-		if (!strcmp(w->node.devices[i].port, f->subject))
-			cJSON_AddItemToArray(devices, cJSON_CreateString(w->node.devices[i].name));
-	cJSON_AddStringToObject(json, "expected", f->expected);
-	cJSON_AddStringToObject(json, "found", f->found);
-	cJSON_AddStringToObject(json, "cure", f->cure);
-	cJSON_AddStringToObject(json, "cure_mlx5", f->cure_mlx5);
-	reply_item(w->reply, json);
-}
-
-/* The profile of that name, or the configuration's. */
-static int qos_profile_arg(const struct services *s, const cJSON *args, struct qos_profile *profile, struct err *err)
-{
-	static const char *const known[] = { "profile", NULL };
-	const char *name;
-	int r = check_keys(args, known, err);
-
-	if (!r)
-		r = string_arg(args, "profile", false, &name, err);
-	if (r)
-		return r;
-	if (name && qos_profile_named(name, profile))
-		return fail(err, -EINVAL,
-			    "there is no profile \"%.64s\": name spiderpool or nvidia, or leave it out for "
-			    "the configuration's",
-			    name);
-	if (!name && !s->config->profile.name[0])
-		return fail(err, -EINVAL, "the configuration names no profile (qos.profile): say which to judge by");
-	if (!name)
-		*profile = s->config->profile;
-	return 0;
-}
-
-static int qos_collect(struct services *s, struct qos_walk *w, struct err *err)
-{
-	_cleanup_close_ int self = netns_open("/proc/self/ns/net", 0, err);
-	int r = 0;
-
-	if (self < 0)
-		return self;
-	rdma_open(&w->nl, self);
-	for (size_t i = 0; !r && i < CONFIG_QOS_NETDEVS && s->config->qos_netdevs[i][0]; i++)
-		r = qos_node_add_port(&w->node, s->config->qos_netdevs[i]);
-	if (!r)
-		r = track_for_each(s->track, qos_device, w);
-	rdma_close(&w->nl);
-	if (r)
-		return fail(err, r, "qos: %s", strerror(-r));
-	if (!w->node.port_count && !w->node.device_count)
-		return fail(err, -ENODEV, "nothing to judge: no RDMA device, and the configuration has no qos.netdevs");
-	return 0;
-}
-
-static int handle_qos(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
-{
-	struct qos_walk walk = { .reply = reply };
-	struct qos_profile profile;
-	int r = qos_profile_arg(ctx, args, &profile, err);
-
-	if (!r)
-		r = qos_collect(ctx, &walk, err);
-	if (!r)
-		qos_audit(&profile, &walk.node, qos_item, &walk);
-	qos_node_free(&walk.node);
-	return r;
 }
 
 const struct request_kind request_kinds[] = {
