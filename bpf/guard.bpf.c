@@ -146,13 +146,14 @@ static __always_inline void note_devx(const struct touch *t)
 {
 	struct warden_device *device = bpf_map_lookup_elem(&devices, &t->ib_index);
 
-	if (device && !__sync_lock_test_and_set(&device->devx, 1))
+	if (device && __sync_lock_test_and_set(&device->devx, t->claim->id) != t->claim->id)
 		report(t, RULE_MARKING_UNVERIFIED, VERDICT_OBSERVED, UNVERIFIED_DEVX, 0);
 }
 
 static __always_inline int judge_marking(const struct touch *t, const struct warden_settings *s, __u64 arg,
 					 bool sleepable)
 {
+	const struct warden_claim *claim = t->claim;
 	struct verbs_command cmd;
 	int wrong;
 
@@ -168,11 +169,11 @@ static __always_inline int judge_marking(const struct touch *t, const struct war
 	case CLASS_READ:
 		break;
 	}
-	wrong = command_wrong_class(&cmd, s->dscp_allowed);
+	wrong = command_wrong_class(&cmd, claim->dscp_allowed);
 	if (wrong >= 0)
-		return refuse_marking(t, s, RULE_MARKING_DSCP, marking_arg(wrong), s->dscp_allowed);
-	wrong = command_wrong_sl(&cmd, s->sl_allowed);
-	return wrong < 0 ? 0 : refuse_marking(t, s, RULE_MARKING_PRIORITY, wrong, s->sl_allowed);
+		return refuse_marking(t, s, RULE_MARKING_DSCP, marking_arg(wrong), claim->dscp_allowed);
+	wrong = command_wrong_sl(&cmd, claim->sl_allowed);
+	return wrong < 0 ? 0 : refuse_marking(t, s, RULE_MARKING_PRIORITY, wrong, claim->sl_allowed);
 }
 
 static __always_inline int guard_ioctl(struct file *file, unsigned int cmd, unsigned long arg, bool sleepable)
@@ -187,7 +188,7 @@ static __always_inline int guard_ioctl(struct file *file, unsigned int cmd, unsi
 	if (!s)
 		return 0;
 	refused = judge_touch(&t, s, RULE_EXCLUSIVE_INHERITED_FD, HOOK_REFUSES_AND_KILLS);
-	if (refused || !s->marking || !t.claim || cmd != RDMA_VERBS_IOCTL)
+	if (refused || !t.claim || !t.claim->marking || cmd != RDMA_VERBS_IOCTL)
 		return refused;
 	return judge_marking(&t, s, arg, sleepable);
 }

@@ -63,10 +63,13 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } devices SEC(".maps") __weak;
 
-/* Written by wardend alone, at its start: some 80 of its maps, programs, links and folders. */
+/*
+ * Written by wardend alone: some 80 of its maps, programs, links and folders, and two links for each VF whose packets it
+ * judges. Full: what has no entry is not kept from pods, which wardend logs.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 512);
+	__uint(max_entries, 4096);
 	__type(key, struct warden_own);
 	__type(value, __u64); /* for wardend: the round in which it was entered */
 	__uint(pinning, LIBBPF_PIN_BY_NAME);

@@ -93,12 +93,12 @@ static __always_inline int wrong_class(struct rdma_ah_attr *path, __u64 allowed)
 	return BPF_CORE_READ(path, ah_flags) & IB_AH_GRH && !dscp_allowed(allowed, class) ? class : -1;
 }
 
-/* The settings, if the profile binds who uses that device: pods. The host's own traffic (storage, say) may have another class. */
-static __always_inline const struct warden_settings *marking_settings(__u32 index)
+/* The claim, if a profile binds its owner. The host's own traffic (storage, say) may have another class. */
+static __always_inline const struct warden_claim *marking_claim(__u32 index)
 {
-	const struct warden_settings *s = settings_get();
+	const struct warden_claim *claim = bpf_map_lookup_elem(&claims, &index);
 
-	return s && s->marking && bpf_map_lookup_elem(&claims, &index) ? s : NULL;
+	return claim && claim->marking ? claim : NULL;
 }
 
 /* What breaks the profile in the kernel's copy of a command, with the arguments of its event. */
@@ -109,26 +109,27 @@ struct marking_finding {
 };
 
 /* The first path that is wrong is the one that is told. */
-static __always_inline void judge_path(const struct warden_settings *s, struct rdma_ah_attr *path,
+static __always_inline void judge_path(const struct warden_claim *claim, struct rdma_ah_attr *path,
 				       struct marking_finding *f)
 {
-	int class = wrong_class(path, s->dscp_allowed);
+	int class = wrong_class(path, claim->dscp_allowed);
 	__u8 sl = BPF_CORE_READ(path, sl);
 
 	if (f->wrong)
 		return;
 	if (class >= 0)
-		*f = (struct marking_finding){ true, RULE_MARKING_DSCP, marking_arg(class), s->dscp_allowed };
-	else if (!sl_allowed(s->sl_allowed, sl))
-		*f = (struct marking_finding){ true, RULE_MARKING_PRIORITY, sl, s->sl_allowed };
+		*f = (struct marking_finding){ true, RULE_MARKING_DSCP, marking_arg(class), claim->dscp_allowed };
+	else if (!sl_allowed(claim->sl_allowed, sl))
+		*f = (struct marking_finding){ true, RULE_MARKING_PRIORITY, sl, claim->sl_allowed };
 }
 
-static __always_inline void audit_marking(const struct warden_settings *s, __u32 index, const struct marking_finding *f)
+static __always_inline void audit_marking(__u32 index, const struct marking_finding *f)
 {
 	struct warden_device *device = bpf_map_lookup_elem(&devices, &index);
+	const struct warden_settings *s = settings_get();
 	struct touch t = { .ib_index = index };
 
-	if (!device)
+	if (!device || !s)
 		return;
 	__sync_fetch_and_add(f->wrong ? &device->marking_wrong : &device->marking_right, 1);
 	if (!f->wrong)
@@ -145,19 +146,19 @@ SEC("kprobe/ib_modify_qp_with_udata")
 int BPF_KPROBE(modify_qp_audited, struct ib_qp *qp, struct ib_qp_attr *attr, int mask)
 {
 	__u32 index = BPF_CORE_READ(qp, device, index);
-	const struct warden_settings *s;
+	const struct warden_claim *claim;
 	struct marking_finding f = {};
 
 	if (!(mask & (IB_QP_AV | IB_QP_ALT_PATH)))
 		return 0;
-	s = marking_settings(index);
-	if (!s)
+	claim = marking_claim(index);
+	if (!claim)
 		return 0;
 	if (mask & IB_QP_AV)
-		judge_path(s, &attr->ah_attr, &f);
+		judge_path(claim, &attr->ah_attr, &f);
 	if (mask & IB_QP_ALT_PATH)
-		judge_path(s, &attr->alt_ah_attr, &f);
-	audit_marking(s, index, &f);
+		judge_path(claim, &attr->alt_ah_attr, &f);
+	audit_marking(index, &f);
 	return 0;
 }
 
@@ -165,13 +166,13 @@ SEC("kprobe/rdma_create_user_ah")
 int BPF_KPROBE(create_ah_audited, struct ib_pd *pd, struct rdma_ah_attr *attr)
 {
 	__u32 index = BPF_CORE_READ(pd, device, index);
-	const struct warden_settings *s = marking_settings(index);
+	const struct warden_claim *claim = marking_claim(index);
 	struct marking_finding f = {};
 
-	if (!s)
+	if (!claim)
 		return 0;
-	judge_path(s, attr, &f);
-	audit_marking(s, index, &f);
+	judge_path(claim, attr, &f);
+	audit_marking(index, &f);
 	return 0;
 }
 

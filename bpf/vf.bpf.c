@@ -11,9 +11,10 @@
  * VF that no entry tells of, a malformed frame, a later fragment) passes and is counted: the marking is a service to the
  * fabric, and a packet path that drops what it does not understand would cut off pods.
  *
- * For whoever attaches it. The maps have a fixed size for each VF, 2.4 MiB in all and 1 MiB for each CPU; where the
- * node has fewer VFs, set the max_entries of vfs (n), vf_stats and vf_told (n * DIRECTION_COUNT) before loading. To begin
- * with a VF:
+ * For whoever attaches it (user/packet). These maps are not pinned: a wardend that starts has programs and maps of its own,
+ * and puts its programs in the place of the older ones. They have a fixed size for each VF, 2.4 MiB in all and 1 MiB for
+ * each CPU for 1,024 of them; where the node has fewer VFs, the max_entries of vfs (n), vf_stats and vf_told
+ * (n * DIRECTION_COUNT) are set before loading. To begin with a VF:
  *   1. choose a free slot, clear its vf_stats and vf_told of both directions, write vfs[slot];
  *   2. vf_slots[{netns cookie, ifindex}] = slot;
  *   3. vf_places[ifindex % WARDEN_VF_PLACES] = {ifindex, slot}, or {0, 0} where another VF falls on that place;
@@ -47,7 +48,6 @@ struct {
 	__uint(max_entries, WARDEN_MAX_VFS);
 	__type(key, struct warden_vf_key);
 	__type(value, __u32); /* the VF's slot */
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } vf_slots SEC(".maps") __weak;
 
 /* Written by wardend alone. Where a VF has no place, vf_slots is asked. */
@@ -56,7 +56,6 @@ struct {
 	__uint(max_entries, WARDEN_VF_PLACES);
 	__type(key, __u32);
 	__type(value, struct warden_vf_place);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } vf_places SEC(".maps") __weak;
 
 /* Written by wardend alone. An array cannot be full; a slot of zeros ignores (fail-open). */
@@ -65,7 +64,6 @@ struct {
 	__uint(max_entries, WARDEN_MAX_VFS);
 	__type(key, __u32);
 	__type(value, struct warden_vf);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } vfs SEC(".maps") __weak;
 
 /*
@@ -77,7 +75,6 @@ struct {
 	__uint(max_entries, WARDEN_MAX_VFS *DIRECTION_COUNT);
 	__type(key, __u32);
 	__type(value, struct warden_vf_stats);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } vf_stats SEC(".maps") __weak;
 
 /* Has a place for each violation that can be, so that no flood of one makes another untold. It decides nothing. */
@@ -87,7 +84,6 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct warden_vf_tolds);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } vf_told SEC(".maps") __weak;
 
 static __noinline __u32 find_without_place(struct __sk_buff *skb)
@@ -253,7 +249,7 @@ static __always_inline int wrong_mark(struct __sk_buff *skb, const struct packet
 
 	f->rule = RULE_MARKING_PACKET;
 	f->verdict = action == VF_DROP ? VERDICT_DENIED : VERDICT_OBSERVED;
-	f->arg[0] = dscp | (p->tags ? p->tci >> 13 : 0xff) << 8 | p->class << 16 | direction << 24;
+	f->arg[0] = PACKET_ARG(dscp, p->tags ? p->tci >> 13 : PACKET_UNTAGGED, p->class, direction);
 	f->arg[1] = cnp ? 1ull << (vf->cnp_dscp & 63) : vf->dscp_allowed;
 	if (action == VF_REMARK && dscp != to) {
 		if (remark(skb, p->l3, to & 63, p->ipv6))

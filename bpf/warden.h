@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Add one where a meaning changes and no size does. */
-#define WARDEN_LAYOUT 2
+#define WARDEN_LAYOUT 3
 
 /* ib_device.index is cyclic over 31 bits (xa_limit_31b in ib_core's device.c), so this is never one. */
 #define WARDEN_NO_INDEX 0xffffffffu
@@ -18,6 +18,7 @@
 #define WARDEN_NAME_LEN 64 /* IB_DEVICE_NAME_MAX */
 #define WARDEN_PARENT_LEN 32 /* a PCI address, or the name of an auxiliary device */
 #define WARDEN_OWNER_LEN 320 /* NAMESPACE/NAME: 63 + 1 + 253 (Kubernetes' limits) and the NUL */
+#define WARDEN_RESOURCE_LEN 320 /* DOMAIN/NAME: 253 + 1 + 63, likewise */
 
 /* Rule, its public name. The names are an interface: extend, never rename. */
 #define WARDEN_RULES(X)                                     \
@@ -102,8 +103,13 @@ struct warden_claim {
 	__u32 cgroup_level; /* depth of that cgroup below the hierarchy's root */
 	__u32 netns_inum; /* for people */
 	__u64 since_ns; /* CLOCK_BOOTTIME */
+	__u64 dscp_allowed; /* bit d: the owner's profile has DSCP d */
+	__u32 marking; /* a marking profile is in force for this owner */
+	__u32 sl_allowed; /* bit p: it trusts PCP and has priority p; 0: it trusts DSCP, and no SL is judged */
+	__u64 right_before, wrong_before; /* the device's marking_right and marking_wrong when the claim began */
 	char source[16]; /* who said so: "manual" */
 	char owner[WARDEN_OWNER_LEN];
+	char resource[WARDEN_RESOURCE_LEN]; /* as which Kubernetes knows the device; "": not said */
 };
 
 /* Map `owners`: the owners of claims, whatever their devices; as claims name them. */
@@ -123,7 +129,8 @@ struct warden_device {
 	__u32 uverbs; /* kernel dev_t of its uverbs node, 0: none seen */
 	__s32 objects[OBJECT_COUNT];
 	__u32 netdev_inum; /* the netns that its netdev was last seen to come into, 0: none seen */
-	__u32 devx; /* 1: objects were made past the kernel (mlx5 DEVX), while it was claimed and a profile in force */
+	__u32 pad;
+	__u64 devx; /* the last claim, by id, under which objects were made past the kernel (mlx5 DEVX) with a profile in force */
 	__u64 marking_right; /* address vectors with a DSCP of the profile */
 	__u64 marking_wrong;
 	char name[WARDEN_NAME_LEN];
@@ -147,13 +154,10 @@ struct warden_cgroup {
 /* Map `settings`: one entry; zero (nothing is refused, no marking rule) until wardend has written it. */
 struct warden_settings {
 	__u64 host_netns_cookie;
-	__u64 dscp_allowed; /* bit d: the profile has DSCP d */
-	__u32 marking; /* a marking profile is in force */
 	__u32 umad_for_host; /* the host may open umad and issm nodes */
 	__u32 kernel_copy_audited; /* verbs.bpf.c is attached and reports what the guard lets pass */
 	__u32 warden; /* tgid of the wardend that wrote this */
 	__u32 judged_twice; /* bit k: so is a touch of that enum warden_cdev_kind, 0: RDMA netlink (judge_last) */
-	__u32 sl_allowed; /* bit p: the profile trusts PCP and has priority p; 0: it trusts DSCP, and no SL is judged */
 	__u8 reactions[WARDEN_MAX_RULES]; /* enum warden_reaction, by rule; the mode has gone into it */
 	struct warden_cgroup pods[WARDEN_POD_CGROUPS]; /* below them are pods, never the host */
 	struct warden_cgroup hosts[WARDEN_HOST_CGROUPS]; /* but below these, in turn, is the host */
@@ -230,7 +234,7 @@ struct warden_event {
 	__u64 netns_cookie;
 	__u64 cgroup_id;
 	__u64 arg
-		[2]; /* marking.dscp: MARKING_ARG, set allowed; marking.priority: SL asked for, set allowed; marking.unverified: why; moves: netns inode from, to; netns.end: cookie, inode; warden.tamper: what, its id; marking.packet: DSCP | PCP << 8 (0xff: no tag) | class << 16 | direction << 24, set allowed; spoof.source: enum warden_spoofed, direction */
+		[2]; /* marking.dscp: MARKING_ARG, set allowed; marking.priority: SL asked for, set allowed; marking.unverified: why; moves: netns inode from, to; netns.end: cookie, inode; warden.tamper: what, its id; marking.packet: PACKET_ARG, set allowed; spoof.source: enum warden_spoofed, VID */
 	__u64 merged; /* equal events since the one before that were not told on their own */
 	char comm[16];
 	char name[WARDEN_NAME_LEN]; /* the RDMA device, where the program knows it */
@@ -341,7 +345,16 @@ struct warden_vf_tolds {
 	struct warden_vf_told source;
 };
 
-/* arg[0] of spoof.source: what it was that the VF does not own. The event's text has its value in hex. */
+/* The first argument of a marking.packet event. ROCE_CLASSES: not known which. */
+#define PACKET_UNTAGGED 0xff
+#define PACKET_ARG(dscp, pcp, class, direction) \
+	((__u64)(dscp) | (__u64)(pcp) << 8 | (__u64)(class) << 16 | (__u64)(direction) << 24)
+#define PACKET_ARG_DSCP(arg) ((arg)&0x3f)
+#define PACKET_ARG_PCP(arg) ((arg) >> 8 & 0xff)
+#define PACKET_ARG_CLASS(arg) ((arg) >> 16 & 0xff)
+#define PACKET_ARG_DIRECTION(arg) ((arg) >> 24 & 0xff)
+
+/* arg[0] of spoof.source: what it was that the VF does not own; 0: not known. The event's text has its value in hex. */
 enum warden_spoofed { SPOOFED_MAC = 1, SPOOFED_VLAN, SPOOFED_ADDRESS };
 
 _Static_assert(sizeof(struct warden_vf_key) == 16, "layout");
@@ -352,9 +365,9 @@ _Static_assert(sizeof(struct warden_vf_stats) == 504, "layout");
 _Static_assert(sizeof(struct warden_vf_told) == 16, "layout");
 _Static_assert(sizeof(struct warden_vf_tolds) == 1040, "layout");
 _Static_assert(sizeof(struct warden_cdev) == 8, "layout");
-_Static_assert(sizeof(struct warden_claim) == 376, "layout");
-_Static_assert(sizeof(struct warden_device) == 168, "layout");
-_Static_assert(sizeof(struct warden_settings) == 296, "layout");
+_Static_assert(sizeof(struct warden_claim) == 728, "layout");
+_Static_assert(sizeof(struct warden_device) == 176, "layout");
+_Static_assert(sizeof(struct warden_settings) == 280, "layout");
 _Static_assert(sizeof(struct warden_merge_key) == 48, "layout");
 _Static_assert(sizeof(struct warden_merge) == 48, "layout");
 _Static_assert(sizeof(struct warden_event) == 224, "layout");

@@ -32,6 +32,7 @@
 #include "lib/notify.h"
 #include "lib/util.h"
 #include "loader/loader.h"
+#include "packet/packets.h"
 #include "rdma/rdma.h"
 #include "report/events.h"
 #include "track/journal.h"
@@ -44,20 +45,22 @@
 #define ORPHAN_FIRST_MS 100 /* a netns is taken down in steps, its devices come out one after the other */
 #define ORPHAN_MS 2000 /* between two looks at a device that is not clean yet */
 #define FALLBACK_MS 1000
+#define SYNC_MS 30 /* a netdev is set up by some ten messages */
 
 struct daemon {
 	struct config config;
 	struct loader *loader;
 	struct track *track;
 	struct events *events;
+	struct packets *packets;
 	struct server *server;
 	struct services services;
 	struct loop *loop;
 	struct ring_buffer *ring;
 	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source,
-		sweep_source, orphan_source, fallback_source;
+		sweep_source, orphan_source, fallback_source, packets_source, sync_source;
 	int tries_left;
-	bool sweeping; /* the timer of sweep_source runs */
+	bool sweeping, syncing; /* the timers of sweep_source and sync_source run */
 };
 
 struct arguments {
@@ -89,9 +92,6 @@ static struct warden_cgroup own_cgroup(void)
 static int write_settings(struct daemon *d, struct err *err)
 {
 	struct warden_settings s = {
-		.dscp_allowed = d->config.profile.dscp,
-		.marking = d->config.profile.name[0] != '\0',
-		.sl_allowed = d->config.profile.trust == QOS_TRUST_PCP ? 1u << d->config.profile.priority : 0,
 		.umad_for_host = d->config.umad_for_host,
 		.kernel_copy_audited = loader_audits_kernel_copy(d->loader),
 		.warden = (uint32_t)getpid(),
@@ -114,6 +114,16 @@ static int write_settings(struct daemon *d, struct err *err)
 	if (bpf_map_update_elem(loader_map(d->loader, MAP_SETTINGS), &zero, &s, BPF_ANY))
 		return fail(err, -errno, "cannot write the settings: %s", strerror(errno));
 	return 0;
+}
+
+static void set_marking(struct warden_claim *claim, const void *ctx)
+{
+	const struct daemon *d = ctx;
+	const struct qos_profile *p = config_profile(&d->config, claim->owner, claim->resource);
+
+	claim->marking = p->name[0] != '\0';
+	claim->dscp_allowed = p->dscp;
+	claim->sl_allowed = claim->marking && p->trust == QOS_TRUST_PCP ? 1u << p->priority : 0;
 }
 
 /* The host is whoever is in wardend's own netns: it has to be the host's. */
@@ -156,11 +166,47 @@ static void sweep_later(struct daemon *d)
 	d->sweeping = true;
 }
 
+static void sync_later(struct daemon *d)
+{
+	if (!d->syncing)
+		timer_set(&d->sync_source, SYNC_MS, false);
+	d->syncing = true;
+}
+
+static void sync_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, sync_source);
+
+	(void)events;
+	if (!timer_fired(source))
+		return;
+	d->syncing = false;
+	packets_sync(d->packets);
+}
+
+static void netdevs_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, packets_source);
+
+	(void)events;
+	if (packets_changed(d->packets))
+		sync_later(d);
+}
+
+/* A claim has begun or ended by request: what that means for packets is so when the request is answered. */
+static void claims_changed(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	packets_sync(d->packets);
+}
+
 static void orphan_ended(const struct claim_change *change, void *ctx)
 {
 	struct daemon *d = ctx;
 
 	events_claim(d->events, change, 0, 0);
+	sync_later(d);
 }
 
 static void orphans_ready(struct source *source, uint32_t events)
@@ -193,13 +239,24 @@ static void fallback_ready(struct source *source, uint32_t events)
 static void sweep_ready(struct source *source, uint32_t events)
 {
 	struct daemon *d = CONTAINER_OF(source, struct daemon, sweep_source);
+	bool left;
 
 	(void)events;
 	if (!timer_fired(source))
 		return;
 	d->sweeping = false;
-	if (events_sweep(d->events, loader_map(d->loader, MAP_MERGES)))
+	left = events_sweep(d->events, loader_map(d->loader, MAP_MERGES));
+	left |= packets_sweep(d->packets);
+	if (left)
 		sweep_later(d);
+}
+
+/* After which a claimed device may have another netdev, or its netdev be elsewhere. */
+static bool moves_devices(uint32_t rule)
+{
+	return rule == RULE_DEVICE_ADD || rule == RULE_DEVICE_REMOVE || rule == RULE_DEVICE_MOVE ||
+	       rule == RULE_EXCLUSIVE_DEVICE_MOVE || rule == RULE_NETDEV_MOVE || rule == RULE_EXCLUSIVE_NETDEV_MOVE ||
+	       rule == RULE_EXCLUSIVE_ORPHAN;
 }
 
 static int on_event(void *ctx, void *data, size_t size)
@@ -213,6 +270,8 @@ static int on_event(void *ctx, void *data, size_t size)
 	events_feed(d->events, ev);
 	if (ev->kind == EVENT_VIOLATION)
 		sweep_later(d);
+	if (moves_devices(ev->rule))
+		sync_later(d);
 	if (track_event(d->track, ev, &change))
 		events_claim(d->events, &change, 0, 0);
 	if (ev->rule == RULE_NETNS_END)
@@ -410,6 +469,8 @@ static int open_timers(struct daemon *d, struct err *err)
 		r = add_timer(d, &d->orphan_source, orphans_ready, err);
 	if (!r)
 		r = add_timer(d, &d->fallback_source, fallback_ready, err);
+	if (!r)
+		r = add_timer(d, &d->sync_source, sync_ready, err);
 	if (!r && loader_mechanism(d->loader) == GUARD_DEVICE_CGROUP && d->config.mode == MODE_ENFORCE)
 		timer_set(&d->fallback_source, FALLBACK_MS, true);
 	return r;
@@ -425,6 +486,8 @@ static int open_sources(struct daemon *d, struct err *err)
 		r = open_timers(d, err);
 	if (!r)
 		r = add_source(d, &d->cgroups_source, cgroups_watch(&d->config), cgroups_ready, "cgroup watch", err);
+	if (!r && packets_watch(d->packets) >= 0)
+		r = add_source(d, &d->packets_source, packets_watch(d->packets), netdevs_ready, "word of netdevs", err);
 	if (r)
 		return r;
 	watch = loader_watch(d->loader, err);
@@ -439,12 +502,13 @@ static int open_sources(struct daemon *d, struct err *err)
 static int open_parts(struct daemon *d, const struct arguments *args, struct err *err)
 {
 	struct loader_options options = { .bpffs = d->config.bpffs, .guard = args->guard };
+	struct track_options track = { .state_dir = d->config.state_dir, .marking = set_marking, .ctx = d };
 	int r = check_namespaces(err);
 
 	if (!r)
 		r = loader_open(&d->loader, &options, err);
 	if (!r)
-		r = track_open(&d->track, d->loader, d->config.state_dir, err);
+		r = track_open(&d->track, d->loader, &track, err);
 	if (!r)
 		r = events_open(&d->events, d->track, err);
 	if (!r)
@@ -456,11 +520,17 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 	if (r)
 		return r;
 	attach_rdma(d);
+	r = packets_open(&d->packets, d->loader, d->track, d->events, &d->config, err);
+	if (r)
+		return r;
+	packets_sync(d->packets);
 	d->services = (struct services){ .config = &d->config,
 					 .loader = d->loader,
 					 .track = d->track,
 					 .events = d->events,
+					 .packets = d->packets,
 					 .drain = drain,
+					 .claims_changed = claims_changed,
 					 .ctx = d };
 	return 0;
 }
@@ -476,6 +546,8 @@ static void close_parts(struct daemon *d)
 	util_close(&d->sweep_source.fd);
 	util_close(&d->orphan_source.fd);
 	util_close(&d->fallback_source.fd);
+	util_close(&d->sync_source.fd);
+	packets_close(d->packets); /* and packets_source */
 	events_close(d->events);
 	track_close(d->track);
 	loader_close(d->loader);
@@ -560,6 +632,8 @@ static int unload(const struct config *config, struct err *err)
 {
 	int r = loader_unload(config->bpffs, err);
 
+	if (!r)
+		packets_unload();
 	return r ? r : journal_remove(config->state_dir, err);
 }
 
@@ -630,6 +704,7 @@ int main(int argc, char **argv)
 		.sweep_source.fd = -1,
 		.orphan_source.fd = -1,
 		.fallback_source.fd = -1,
+		.sync_source.fd = -1,
 	};
 	struct arguments args = {};
 	struct err err = {};

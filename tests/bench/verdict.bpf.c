@@ -18,6 +18,8 @@ int prepare(struct verdict_run *run)
 {
 	struct warden_cdev cdev = { .kind = CDEV_UVERBS };
 	struct warden_claim claim = { .netns_cookie = caller_netns_cookie(),
+				      .marking = 1,
+				      .dscp_allowed = 1ull << DSCP,
 				      .cgroup_id = bpf_get_current_ancestor_cgroup_id(0) };
 	__u32 zero = 0, node = NODE;
 	struct warden_settings *s = bpf_map_lookup_elem(&settings, &zero);
@@ -25,8 +27,6 @@ int prepare(struct verdict_run *run)
 
 	if (!s || !m)
 		return 1;
-	s->marking = 1;
-	s->dscp_allowed = 1ull << DSCP;
 	m->bits[(NODE >> 20) / 64] = 1ull << (NODE >> 20) % 64;
 	return bpf_map_update_elem(&cdevs, &node, &cdev, BPF_ANY) ||
 	       bpf_map_update_elem(&claims, &zero, &claim, BPF_ANY);
@@ -89,12 +89,12 @@ static __always_inline long owner_marking(struct verdict_run *run, enum parsed e
 {
 	struct verbs_command cmd;
 	struct touch t = {};
-	const struct warden_settings *s = touch_as_owner(&t, run);
 
-	if (!s || parse_command(run->arg, &cmd, sleepable) != expected)
+	if (!touch_as_owner(&t, run) || !t.claim || !t.claim->marking ||
+	    parse_command(run->arg, &cmd, sleepable) != expected)
 		run->wrong++;
 	else if (expected == CLASS_READ)
-		run->wrong += command_wrong_class(&cmd, s->dscp_allowed) >= 0;
+		run->wrong += command_wrong_class(&cmd, t.claim->dscp_allowed) >= 0;
 	return 0;
 }
 

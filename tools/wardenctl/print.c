@@ -141,6 +141,32 @@ void print_event(const cJSON *item, void *ctx)
 	printf("\n");
 }
 
+static void print_direction(const cJSON *item, const char *direction)
+{
+	const cJSON *one = cJSON_GetObjectItemCaseSensitive(item, direction), *x;
+
+	cJSON_ArrayForEach (x, cJSON_GetObjectItemCaseSensitive(one, "flows"))
+		printf("    %-8s DSCP %-3.0f %-6s %12.0f packets %15.0f bytes\n", direction, number(x, "dscp"),
+		       text(x, "class"), number(x, "packets"), number(x, "bytes"));
+	cJSON_ArrayForEach (x, cJSON_GetObjectItemCaseSensitive(one, "malformed"))
+		printf("    %-8s malformed, %s: %.0f\n", direction, x->string, x->valuedouble);
+	if (number(one, "fragments"))
+		printf("    %-8s later fragments: %.0f\n", direction, number(one, "fragments"));
+}
+
+void print_packets(const cJSON *item, void *ctx)
+{
+	(void)ctx;
+	printf("%s (%s, %s) of %s: %s%s; wrong marks: %s, foreign sources: %s\n", text(item, "netdev"),
+	       text(item, "device"), text_or_dash(item, "pci"), text(item, "owner"),
+	       *text(item, "by") ? "by " : "not judged", text(item, "by"), text(item, "on_marking"),
+	       text(item, "on_source"));
+	if (*text(item, "problem"))
+		printf("    %s\n", text(item, "problem"));
+	print_direction(item, "ingress");
+	print_direction(item, "egress");
+}
+
 static void print_line(const char *head, const char *value)
 {
 	if (*value)

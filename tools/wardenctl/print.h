@@ -11,6 +11,7 @@ void print_capability(const cJSON *item, void *ctx);
 void print_device(const cJSON *item, void *ctx);
 void print_claim(const cJSON *item, void *ctx);
 void print_event(const cJSON *item, void *ctx);
+void print_packets(const cJSON *item, void *ctx);
 void print_finding(const cJSON *item, void *ctx);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <string.h>
 
 #include "lib/cgroup.h"
@@ -16,11 +17,13 @@
 struct reader {
 	const char *file;
 	struct config *config;
+	struct qos_profile *profile; /* the one that is read */
 	struct err *err;
 };
 
 struct key {
-	const char *name; /* with the section, as in messages: "qos.profile" */
+	const char *name;
+	/* `name` is with the section, as in messages: "qos.profile". */
 	int (*read)(struct reader *r, const char *name, const cJSON *value);
 };
 
@@ -41,8 +44,9 @@ const char *config_reaction_name(enum warden_reaction reaction)
 
 /* The rules whose violation a hook can refuse; that of the others can only be told. */
 static const enum warden_rule refusable[] = {
-	RULE_EXCLUSIVE_OPEN, RULE_EXCLUSIVE_INHERITED_FD, RULE_EXCLUSIVE_UMAD, RULE_EXCLUSIVE_FD_PASS,
-	RULE_EXCLUSIVE_MMAP, RULE_EXCLUSIVE_NETLINK,      RULE_EXCLUSIVE_MODE, RULE_WARDEN_TAMPER,
+	RULE_EXCLUSIVE_OPEN,    RULE_EXCLUSIVE_INHERITED_FD, RULE_EXCLUSIVE_UMAD,
+	RULE_EXCLUSIVE_FD_PASS, RULE_EXCLUSIVE_MMAP,         RULE_EXCLUSIVE_NETLINK,
+	RULE_EXCLUSIVE_MODE,    RULE_WARDEN_TAMPER,          RULE_SPOOF_SOURCE,
 };
 
 void config_defaults(struct config *c)
@@ -62,6 +66,44 @@ void config_defaults(struct config *c)
 enum warden_reaction config_reaction(const struct config *c, enum warden_rule rule)
 {
 	return c->mode == MODE_ENFORCE ? c->reactions[rule] : REACTION_OBSERVE;
+}
+
+static const struct config_profile *profile_match(const struct config_profile *others, const char *name)
+{
+	for (size_t i = 0; i < CONFIG_QOS_OTHERS && others[i].pattern[0]; i++)
+		if (!fnmatch(others[i].pattern, name, 0))
+			return &others[i];
+	return NULL;
+}
+
+const struct qos_profile *config_profile(const struct config *c, const char *owner, const char *resource)
+{
+	const struct config_profile *other = profile_match(c->owners, owner);
+
+	if (!other && resource[0])
+		other = profile_match(c->resources, resource);
+	return other ? &other->profile : &c->profile;
+}
+
+bool config_packets(const struct config *c)
+{
+	if (c->packets == CONFIG_PACKETS_BY_PROFILE)
+		return c->profile.name[0] || c->owners[0].pattern[0] || c->resources[0].pattern[0];
+	return c->packets == CONFIG_PACKETS_ON;
+}
+
+enum warden_vf_action config_packet_action(const struct config *c)
+{
+	if (c->mode != MODE_ENFORCE)
+		return VF_OBSERVE;
+	if (c->on_packet != VF_IGNORE)
+		return c->on_packet;
+	return c->reactions[RULE_MARKING_DSCP] == REACTION_OBSERVE ? VF_OBSERVE : VF_DROP;
+}
+
+enum warden_vf_action config_source_action(const struct config *c)
+{
+	return config_reaction(c, RULE_SPOOF_SOURCE) == REACTION_OBSERVE ? VF_OBSERVE : VF_DROP;
 }
 
 /* ---- values ---- */
@@ -113,7 +155,7 @@ static int read_object(struct reader *r, const char *section, const cJSON *objec
 		for (twin = object->child; twin != member; twin = twin->next)
 			if (!strcmp(twin->string, member->string))
 				return fail(r->err, -EINVAL, "%s: the key \"%s\" stands twice", r->file, name);
-		for (k = 0; k < count && strcmp(keys[k].name, name); k++)
+		for (k = 0; k < count && strcmp(keys[k].name, member->string); k++)
 			;
 		if (k == count)
 			return fail(r->err, -EINVAL, "%s: unknown key \"%s\"", r->file, name);
@@ -132,34 +174,34 @@ static int read_dscp(struct reader *r, const char *name, const cJSON *value)
 	unsigned int d;
 	int e;
 
-	r->config->profile.dscp = 0;
+	r->profile->dscp = 0;
 	if (!cJSON_IsArray(value)) {
 		e = read_number(r, name, value, 63, &d);
-		r->config->profile.dscp = e ? 0 : 1ull << d;
+		r->profile->dscp = e ? 0 : 1ull << d;
 		return e;
 	}
 	cJSON_ArrayForEach (one, value) {
 		e = read_number(r, name, one, 63, &d);
 		if (e)
 			return e;
-		r->config->profile.dscp |= 1ull << d;
+		r->profile->dscp |= 1ull << d;
 	}
 	return 0;
 }
 
 static int read_priority(struct reader *r, const char *name, const cJSON *value)
 {
-	return read_number(r, name, value, 7, &r->config->profile.priority);
+	return read_number(r, name, value, 7, &r->profile->priority);
 }
 
 static int read_cnp_dscp(struct reader *r, const char *name, const cJSON *value)
 {
-	return read_number(r, name, value, 63, &r->config->profile.cnp_dscp);
+	return read_number(r, name, value, 63, &r->profile->cnp_dscp);
 }
 
 static int read_cnp_priority(struct reader *r, const char *name, const cJSON *value)
 {
-	return read_number(r, name, value, 7, &r->config->profile.cnp_priority);
+	return read_number(r, name, value, 7, &r->profile->cnp_priority);
 }
 
 /* A list of priorities, as the set of those with PFC. */
@@ -171,12 +213,12 @@ static int read_pfc(struct reader *r, const char *name, const cJSON *value)
 
 	if (!cJSON_IsArray(value))
 		return fail(r->err, -EINVAL, "%s: \"%s\" must be a list of priorities", r->file, name);
-	r->config->profile.pfc = 0;
+	r->profile->pfc = 0;
 	cJSON_ArrayForEach (one, value) {
 		e = read_number(r, name, one, QOS_PRIORITIES - 1, &p);
 		if (e)
 			return e;
-		r->config->profile.pfc |= (uint8_t)(1u << p);
+		r->profile->pfc |= (uint8_t)(1u << p);
 	}
 	return 0;
 }
@@ -188,7 +230,7 @@ static int read_trust(struct reader *r, const char *name, const cJSON *value)
 
 	if (choice < 0)
 		return choice;
-	r->config->profile.trust = (enum qos_trust)choice;
+	r->profile->trust = (enum qos_trust)choice;
 	return 0;
 }
 
@@ -213,7 +255,7 @@ static int read_map(struct reader *r, const char *name, const cJSON *value)
 		e = read_number(r, key, one, QOS_PRIORITIES - 1, &priority);
 		if (e)
 			return e;
-		r->config->profile.map[dscp] = (uint8_t)priority;
+		r->profile->map[dscp] = (uint8_t)priority;
 	}
 	return 0;
 }
@@ -222,13 +264,13 @@ static int read_ecn(struct reader *r, const char *name, const cJSON *value)
 {
 	if (!cJSON_IsBool(value))
 		return fail(r->err, -EINVAL, "%s: \"%s\" must be true or false", r->file, name);
-	r->config->profile.ecn = cJSON_IsTrue(value);
+	r->profile->ecn = cJSON_IsTrue(value);
 	return 0;
 }
 
 static int read_mtu(struct reader *r, const char *name, const cJSON *value)
 {
-	return read_number(r, name, value, 65535, &r->config->profile.mtu);
+	return read_number(r, name, value, 65535, &r->profile->mtu);
 }
 
 static int read_roce_mode(struct reader *r, const char *name, const cJSON *value)
@@ -238,7 +280,7 @@ static int read_roce_mode(struct reader *r, const char *name, const cJSON *value
 
 	if (choice < 0)
 		return choice;
-	r->config->profile.roce_mode = (enum qos_roce_mode)choice;
+	r->profile->roce_mode = (enum qos_roce_mode)choice;
 	return 0;
 }
 
@@ -250,17 +292,17 @@ static int skip_base(struct reader *r, const char *name, const cJSON *value)
 }
 
 static const struct key profile_keys[] = {
-	{ "qos.profile.base", skip_base },
-	{ "qos.profile.dscp", read_dscp },
-	{ "qos.profile.priority", read_priority },
-	{ "qos.profile.cnp_dscp", read_cnp_dscp },
-	{ "qos.profile.cnp_priority", read_cnp_priority },
-	{ "qos.profile.pfc", read_pfc },
-	{ "qos.profile.trust", read_trust },
-	{ "qos.profile.map", read_map },
-	{ "qos.profile.ecn", read_ecn },
-	{ "qos.profile.mtu", read_mtu },
-	{ "qos.profile.roce_mode", read_roce_mode },
+	{ "base", skip_base },
+	{ "dscp", read_dscp },
+	{ "priority", read_priority },
+	{ "cnp_dscp", read_cnp_dscp },
+	{ "cnp_priority", read_cnp_priority },
+	{ "pfc", read_pfc },
+	{ "trust", read_trust },
+	{ "map", read_map },
+	{ "ecn", read_ecn },
+	{ "mtu", read_mtu },
+	{ "roce_mode", read_roce_mode },
 };
 
 /* Fills in what the object leaves out; without a base it must have the four that nobody can guess. */
@@ -268,7 +310,7 @@ static int profile_base(struct reader *r, const char *name, const cJSON *value)
 {
 	static const char *const needed[] = { "dscp", "priority", "cnp_dscp", "cnp_priority" };
 	const cJSON *base = cJSON_GetObjectItemCaseSensitive(value, "base");
-	struct qos_profile *p = &r->config->profile;
+	struct qos_profile *p = r->profile;
 
 	*p = (struct qos_profile){};
 	qos_profile_defaults(p);
@@ -283,7 +325,7 @@ static int profile_base(struct reader *r, const char *name, const cJSON *value)
 
 static int read_custom_profile(struct reader *r, const char *name, const cJSON *value)
 {
-	struct qos_profile *p = &r->config->profile;
+	struct qos_profile *p = r->profile;
 	struct err why;
 	int e = profile_base(r, name, value);
 
@@ -298,16 +340,60 @@ static int read_custom_profile(struct reader *r, const char *name, const cJSON *
 	return 0;
 }
 
-static int read_profile(struct reader *r, const char *name, const cJSON *value)
+static int read_any_profile(struct reader *r, const char *name, const cJSON *value)
 {
 	if (cJSON_IsObject(value))
 		return read_custom_profile(r, name, value);
-	if (cJSON_IsString(value) && !qos_profile_named(value->valuestring, &r->config->profile))
+	if (cJSON_IsString(value) && !qos_profile_named(value->valuestring, r->profile))
 		return 0;
 	return fail(r->err, -EINVAL,
 		    "%s: \"%s\" must be \"spiderpool\", \"nvidia\" or an object with dscp, priority, cnp_dscp, "
 		    "cnp_priority",
 		    r->file, name);
+}
+
+static int read_profile(struct reader *r, const char *name, const cJSON *value)
+{
+	r->profile = &r->config->profile;
+	return read_any_profile(r, name, value);
+}
+
+/* An object: a pattern of names, and the profile for them, in the order in which they are asked. */
+static int read_others(struct reader *r, const char *name, const cJSON *value, struct config_profile *others)
+{
+	const cJSON *one;
+	char key[400];
+	size_t n = 0;
+	int e;
+
+	if (!cJSON_IsObject(value) || cJSON_GetArraySize(value) > CONFIG_QOS_OTHERS)
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be an object of at most %d profiles", r->file, name,
+			    CONFIG_QOS_OTHERS);
+	memset(others, 0, CONFIG_QOS_OTHERS * sizeof(*others));
+	cJSON_ArrayForEach (one, value) {
+		if (!one->string[0] || try_snprintf(others[n].pattern, sizeof(others[n].pattern), "%s", one->string))
+			return fail(r->err, -EINVAL, "%s: \"%s\": a name that is empty or too long", r->file, name);
+		for (size_t i = 0; i < n; i++)
+			if (!strcmp(others[i].pattern, one->string))
+				return fail(r->err, -EINVAL, "%s: the key \"%s.%s\" stands twice", r->file, name,
+					    one->string);
+		snprintf(key, sizeof(key), "%s.%s", name, one->string);
+		r->profile = &others[n++].profile;
+		e = read_any_profile(r, key, one);
+		if (e)
+			return e;
+	}
+	return 0;
+}
+
+static int read_owners(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_others(r, name, value, r->config->owners);
+}
+
+static int read_resources(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_others(r, name, value, r->config->resources);
 }
 
 static bool is_netdev_name(const cJSON *value)
@@ -346,10 +432,20 @@ static int read_on_violation(struct reader *r, const char *name, const cJSON *va
 	return 0;
 }
 
+static int read_on_packet(struct reader *r, const char *name, const cJSON *value)
+{
+	static const char *const choices[] = { "observe", "remark", "drop" };
+	int choice = read_choice(r, name, value, choices, ARRAY_SIZE(choices));
+
+	if (choice < 0)
+		return choice;
+	r->config->on_packet = VF_OBSERVE + (enum warden_vf_action)choice;
+	return 0;
+}
+
 static const struct key qos_keys[] = {
-	{ "qos.profile", read_profile },
-	{ "qos.on_violation", read_on_violation },
-	{ "qos.netdevs", read_netdevs },
+	{ "profile", read_profile },           { "owners", read_owners },       { "resources", read_resources },
+	{ "on_violation", read_on_violation }, { "on_packet", read_on_packet }, { "netdevs", read_netdevs },
 };
 
 static int read_qos(struct reader *r, const char *name, const cJSON *value)
@@ -359,12 +455,21 @@ static int read_qos(struct reader *r, const char *name, const cJSON *value)
 	if (!cJSON_IsObject(value))
 		return fail(r->err, -EINVAL, "%s: \"%s\" must be an object", r->file, name);
 	e = read_object(r, name, value, qos_keys, ARRAY_SIZE(qos_keys));
-	if (!e && !r->config->profile.name[0])
+	if (!e && !r->config->profile.name[0] && !r->config->owners[0].pattern[0] &&
+	    !r->config->resources[0].pattern[0])
 		return fail(r->err, -EINVAL, "%s: \"qos\" lacks the key \"profile\"", r->file);
 	return e;
 }
 
 /* ---- the rest ---- */
+
+static int read_packets(struct reader *r, const char *name, const cJSON *value)
+{
+	if (!cJSON_IsBool(value))
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be true or false", r->file, name);
+	r->config->packets = cJSON_IsTrue(value) ? CONFIG_PACKETS_ON : CONFIG_PACKETS_OFF;
+	return 0;
+}
 
 static int read_mode(struct reader *r, const char *name, const cJSON *value)
 {
@@ -475,7 +580,9 @@ static int read_reactions(struct reader *r, const char *name, const cJSON *value
 			return fail(r->err, -EINVAL, "%s: \"%s\" is not for this key to say%s", r->file, key,
 				    strncmp(one->string, "marking.", 8) ? ": a violation of that can only be told"
 									: ": see qos.on_violation");
-		choice = read_choice(r, key, one, reaction_names, ARRAY_SIZE(reaction_names));
+		/* Nobody is the sender of a packet, to be killed. */
+		choice = read_choice(r, key, one, reaction_names,
+				     ARRAY_SIZE(reaction_names) - (rule == RULE_SPOOF_SOURCE));
 		if (choice < 0)
 			return choice;
 		r->config->reactions[rule] = (enum warden_reaction)choice;
@@ -492,6 +599,7 @@ static const struct key keys[] = {
 	{ "set_exclusive", read_set_exclusive },
 	{ "umad", read_umad },
 	{ "qos", read_qos },
+	{ "packets", read_packets },
 	{ "pod_cgroups", read_pod_cgroups },
 	{ "host_cgroups", read_host_cgroups },
 	{ "reactions", read_reactions },

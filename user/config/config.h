@@ -17,6 +17,15 @@
 #define CONFIG_CGROUP_LEN 256
 #define CONFIG_HOST_CGROUPS (WARDEN_HOST_CGROUPS - 1) /* one is kept for wardend's own */
 #define CONFIG_QOS_NETDEVS 64
+#define CONFIG_QOS_OTHERS 32
+
+/* A profile for some. */
+struct config_profile {
+	char pattern[WARDEN_OWNER_LEN]; /* fnmatch(3) on the whole name of an owner or a resource */
+	struct qos_profile profile;
+};
+
+enum config_packets { CONFIG_PACKETS_BY_PROFILE, CONFIG_PACKETS_OFF, CONFIG_PACKETS_ON };
 
 struct config {
 	enum warden_mode mode;
@@ -29,12 +38,27 @@ struct config {
 	char pod_cgroups[WARDEN_POD_CGROUPS][CONFIG_CGROUP_LEN]; /* below the root of cgroup v2; "": none */
 	char host_cgroups[CONFIG_HOST_CGROUPS][CONFIG_CGROUP_LEN]; /* below those, and yet the host's */
 	enum warden_reaction reactions[RULE_COUNT]; /* of mode enforce, by rule; of the marking rules: on_violation */
-	struct qos_profile profile;
+	struct qos_profile profile; /* of whom no other one below is for */
+	struct config_profile owners[CONFIG_QOS_OTHERS], resources[CONFIG_QOS_OTHERS]; /* pattern "": the end */
+	enum config_packets packets;
+	enum warden_vf_action on_packet; /* of mode enforce, on a wrong mark of what a VF sends */
 	char qos_netdevs[CONFIG_QOS_NETDEVS][IF_NAMESIZE]; /* judged beside the PFs of the RDMA devices; "": none */
 };
 
 /* What is done about a violation: the rule's reaction in mode enforce, nothing but to tell in mode audit. */
 enum warden_reaction config_reaction(const struct config *config, enum warden_rule rule);
+
+/*
+ * The marking profile of that owner's devices of that resource ("": not known): the first pattern that matches the owner,
+ * else the first that matches the resource, else the node's. One without a name: none is in force.
+ */
+const struct qos_profile *config_profile(const struct config *config, const char *owner, const char *resource);
+
+/* Whether packets are to be judged. */
+bool config_packets(const struct config *config);
+/* What is done with a packet that a VF sends wrongly marked, and with one whose source is not its own. */
+enum warden_vf_action config_packet_action(const struct config *config);
+enum warden_vf_action config_source_action(const struct config *config);
 
 void config_defaults(struct config *config);
 

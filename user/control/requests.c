@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/args.h"
+#include "control/packet_requests.h"
 #include "control/qos_requests.h"
 #include "lib/util.h"
 #include "loader/loader.h"
@@ -142,13 +143,13 @@ struct devices_walk {
 
 static const char *marking_state(const struct services *s, const struct tracked_device *d)
 {
-	if (!s->config->profile.name[0] || !d->claimed)
+	if (!d->claimed || !d->claim.marking)
 		return "none";
-	if (!loader_audits_kernel_copy(s->loader) || d->device.devx)
+	if (!loader_audits_kernel_copy(s->loader) || d->device.devx == d->claim.id)
 		return "unverified";
-	if (d->device.marking_wrong)
+	if (d->device.marking_wrong != d->claim.wrong_before)
 		return "wrong";
-	return d->device.marking_right ? "good" : "none";
+	return d->device.marking_right != d->claim.right_before ? "good" : "none";
 }
 
 static void cdevs_json(const char *names, cJSON *json)
@@ -179,6 +180,7 @@ static int device_item(const struct tracked_device *d, void *ctx)
 	cJSON_AddNumberToObject(netns, "inode", d->device.netns_inum);
 	cJSON_AddStringToObject(netns, "name", d->netns);
 	cJSON_AddStringToObject(json, "owner", d->claimed ? d->claim.owner : "");
+	cJSON_AddStringToObject(json, "resource", d->claimed ? d->claim.resource : "");
 	cJSON_AddStringToObject(json, "claim_source", d->claimed ? d->claim.source : "");
 	cJSON_AddNumberToObject(json, "qps", d->device.objects[OBJECT_QP]);
 	cJSON_AddNumberToObject(json, "mrs", d->device.objects[OBJECT_MR]);
@@ -220,7 +222,7 @@ static void claim_item(struct services *s, struct reply *reply, uint32_t index, 
 
 static int claim_args(const cJSON *args, struct claim_request *request, struct err *err)
 {
-	static const char *const known[] = { "device", "netns", "pid", "cgroup", "owner", NULL };
+	static const char *const known[] = { "device", "netns", "pid", "cgroup", "owner", "resource", NULL };
 	double pid;
 	int r = args_known(args, known, err);
 
@@ -230,6 +232,8 @@ static int claim_args(const cJSON *args, struct claim_request *request, struct e
 		r = args_string(args, "owner", true, &request->owner, err);
 	if (!r)
 		r = args_string(args, "netns", false, &request->netns, err);
+	if (!r)
+		r = args_string(args, "resource", false, &request->resource, err);
 	if (!r)
 		r = args_string(args, "cgroup", false, &request->cgroup, err);
 	if (!r)
@@ -259,6 +263,7 @@ static int handle_claim(void *ctx, const cJSON *args, struct reply *reply, struc
 		return r;
 	change = (struct claim_change){ .rule = RULE_CLAIM_SET, .why = "asked for", .index = index, .claim = claim };
 	events_claim(s->events, &change, reply_peer(reply)->pid, reply_peer(reply)->uid);
+	s->claims_changed(s->ctx);
 	claim_item(s, reply, index, &claim);
 	return 0;
 }
@@ -287,6 +292,7 @@ static int handle_release(void *ctx, const cJSON *args, struct reply *reply, str
 	change =
 		(struct claim_change){ .rule = RULE_CLAIM_RELEASE, .why = "asked for", .index = index, .claim = claim };
 	events_claim(s->events, &change, reply_peer(reply)->pid, reply_peer(reply)->uid);
+	s->claims_changed(s->ctx);
 	claim_item(s, reply, index, &claim);
 	return 0;
 }
@@ -322,8 +328,13 @@ static int handle_events(void *ctx, const cJSON *args, struct reply *reply, stru
 }
 
 const struct request_kind request_kinds[] = {
-	{ "status", handle_status },   { "capabilities", handle_capabilities },
-	{ "devices", handle_devices }, { "claim", handle_claim },
-	{ "release", handle_release }, { "events", handle_events },
-	{ "qos", handle_qos },         { NULL, NULL },
+	{ "status", handle_status },
+	{ "capabilities", handle_capabilities },
+	{ "devices", handle_devices },
+	{ "claim", handle_claim },
+	{ "release", handle_release },
+	{ "events", handle_events },
+	{ "packets", handle_packets },
+	{ "qos", handle_qos },
+	{ NULL, NULL },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be asked over the control socket: status, capabilities, devices, claim, release, events, qos. */
+/* What can be asked over the control socket: status, capabilities, devices, claim, release, events, packets, qos. */
 #ifndef WARDEN_REQUESTS_H
 #define WARDEN_REQUESTS_H
 
@@ -7,6 +7,7 @@
 #include "control/server.h"
 
 struct loader;
+struct packets;
 struct track;
 
 struct services {
@@ -14,8 +15,11 @@ struct services {
 	struct loader *loader;
 	struct track *track;
 	struct events *events;
+	struct packets *packets;
 	/* Reads the ring empty, so that events of before come before what a request changes. */
 	void (*drain)(void *ctx);
+	/* A claim has begun or ended. */
+	void (*claims_changed)(void *ctx);
 	void *ctx;
 };
 

@@ -51,23 +51,41 @@ int netns_open(const char *spec, pid_t pid, struct err *err)
 	return open_path(path, err);
 }
 
-int netns_socket(int fd, int domain, int type, int protocol)
+int netns_call(int fd, int (*call)(void *ctx), void *ctx)
 {
 	_cleanup_close_ int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int sock, r;
+	int r;
 
 	if (home < 0)
 		return -errno;
 	if (setns(fd, CLONE_NEWNET))
 		return -errno;
-	sock = socket(domain, type | SOCK_CLOEXEC, protocol);
-	r = sock < 0 ? -errno : sock;
+	r = call(ctx);
 	if (setns(home, CLONE_NEWNET)) {
 		/* Every later judgement about "the host" would be wrong. The pinned programs go on. */
 		pr_err("netns: cannot return to the own namespace: %s", strerror(errno));
 		abort();
 	}
 	return r;
+}
+
+struct socket_call {
+	int domain, type, protocol;
+};
+
+static int call_socket(void *ctx)
+{
+	const struct socket_call *c = ctx;
+	int sock = socket(c->domain, c->type | SOCK_CLOEXEC, c->protocol);
+
+	return sock < 0 ? -errno : sock;
+}
+
+int netns_socket(int fd, int domain, int type, int protocol)
+{
+	struct socket_call call = { .domain = domain, .type = type, .protocol = protocol };
+
+	return netns_call(fd, call_socket, &call);
 }
 
 static int cookie_of_socket(int sock, uint64_t *cookie)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Network namespaces: found, named and entered for the length of one socket() call. The cookie is what
+ * Network namespaces: found, named and entered for the length of one call. The cookie is what
  * identifies one (never reused, since 5.14 readable as SO_NETNS_COOKIE); the inode number is for people.
  */
 #ifndef WARDEN_NETNS_H
@@ -27,6 +27,12 @@ int netns_identify(int fd, struct netns_id *id, struct err *err);
 
 /* The caller's own. */
 int netns_self(struct netns_id *id, struct err *err);
+
+/*
+ * Calls `call` in that netns and comes back: what it answers (0 or more, or -errno), or -errno when the netns cannot be
+ * entered. Only the calling thread moves.
+ */
+int netns_call(int fd, int (*call)(void *ctx), void *ctx);
 
 /* socket(2) as if called in that netns: a descriptor or -errno. */
 int netns_socket(int fd, int domain, int type, int protocol);

@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "loader/features.h"
+#include "loader/internal.h"
 #include "loader/pins.h"
 #include "loader/probe.h"
 #include "loader/programs.h"
@@ -35,35 +36,6 @@ static const char *const mechanism_names[] = {
 	[GUARD_AUTO] = "auto",         [GUARD_LSM] = "lsm",
 	[GUARD_FMOD_RET] = "fmod_ret", [GUARD_DEVICE_CGROUP] = "device-cgroup",
 	[GUARD_KILL] = "kill",
-};
-
-#define MAX_LINKS 64
-
-#define MAX_HELD (MAX_LINKS + MAP_COUNT)
-
-/* A pin, and what it holds: were the pin taken away, the object would live on here. */
-struct held {
-	int fd;
-	const char *part; /* of the folder */
-	char name[64];
-};
-
-struct loader {
-	char folder[PATH_MAX];
-	char maps[32]; /* the part of the folder with the maps of this layout */
-	bool maps_new; /* that part was made by this start */
-	struct btf *vmlinux;
-	uint64_t own_round;
-	int lock, watch;
-	struct held held[MAX_HELD];
-	size_t held_count;
-	bool fresh; /* the folder was made by this start, which is not done yet */
-	enum guard_mechanism mechanism;
-	struct bpf_object *files[OBJECT_IDS]; /* loaded: each has one object at least */
-	size_t file_count;
-	struct bpf_object *object[OBJECT_IDS]; /* the one of them that has its programs; NULL: not loaded */
-	bool attached[OBJECT_IDS], pruned[OBJECT_IDS];
-	struct features features;
 };
 
 /* ---- features ---- */
@@ -108,8 +80,7 @@ static void program_kind(const struct bpf_program *prog, char *to, size_t size)
 	snprintf(to, size, "%.*s", (int)strcspn(section, "/."), section);
 }
 
-/* Parsed once for a start: it costs more than all the rest of it. */
-static int read_vmlinux(struct loader *l, struct err *err)
+int read_vmlinux(struct loader *l, struct err *err)
 {
 	if (!l->vmlinux)
 		l->vmlinux = btf__load_vmlinux_btf();
@@ -132,7 +103,7 @@ static bool hook_exists(struct loader *l, enum object_id id, const struct bpf_pr
 	return false;
 }
 
-static int file_open(enum file_id id, struct bpf_object **file, struct err *err)
+int file_open(enum file_id id, struct bpf_object **file, struct err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = files[id].name);
 	const void *bytes;
@@ -153,7 +124,7 @@ static int place_maps(const struct loader *l, const struct bpf_object *file)
 	{
 		int r;
 
-		if (bpf_map__is_internal(map))
+		if (bpf_map__is_internal(map) || !bpf_map__pin_path(map))
 			continue;
 		r = try_snprintf(path, sizeof(path), "%s/%s/%s", l->folder, l->maps, bpf_map__name(map));
 		if (!r)
@@ -176,6 +147,22 @@ static bool is_to_load(struct loader *l, const struct bpf_program *prog, unsigne
 	return false;
 }
 
+int file_load(struct loader *l, enum file_id id, struct bpf_object *file, struct err *err)
+{
+	int r = place_maps(l, file);
+
+	if (!r)
+		r = bpf_object__load(file);
+	if (r) {
+		bpf_object__close(file);
+		return fail(err, r,
+			    "BPF file %s does not load: %s (the verifier's log is shown with --debug; bpffs %s)",
+			    files[id].name, strerror(-r), l->folder);
+	}
+	l->files[l->file_count++] = file;
+	return 0;
+}
+
 /* Loads objects of one file together. */
 static int objects_load(struct loader *l, enum file_id file_id, unsigned int ids, struct err *err)
 {
@@ -185,18 +172,11 @@ static int objects_load(struct loader *l, enum file_id file_id, unsigned int ids
 
 	if (r)
 		return r;
-	r = place_maps(l, file);
 	bpf_object__for_each_program (prog, file)
 		bpf_program__set_autoload(prog, is_to_load(l, prog, ids));
-	if (!r)
-		r = bpf_object__load(file);
-	if (r) {
-		bpf_object__close(file);
-		return fail(err, r,
-			    "BPF file %s does not load: %s (the verifier's log is shown with --debug; bpffs %s)",
-			    files[file_id].name, strerror(-r), l->folder);
-	}
-	l->files[l->file_count++] = file;
+	r = file_load(l, file_id, file, err);
+	if (r)
+		return r;
 	for (enum object_id id = 0; id < OBJECT_IDS; id++)
 		if (ids >> id & 1)
 			l->object[id] = file;
@@ -208,28 +188,13 @@ static int pin_name(enum object_id id, const struct program *p, char *to, size_t
 	return try_snprintf(to, size, "%s_%s", objects[id].name, p->name);
 }
 
-static int hold(struct loader *l, const char *part, const char *name, int fd)
-{
-	struct held *h = &l->held[l->held_count];
-
-	if (fd < 0)
-		return -errno;
-	if (l->held_count == MAX_HELD)
-		abort(); /* the tables are larger than the array: not a matter of input */
-	*h = (struct held){ .fd = fd, .part = part };
-	snprintf(h->name, sizeof(h->name), "%s", name);
-	l->held_count++;
-	return 0;
-}
-
-/* The link that an earlier start has pinned. */
-static int hold_pinned(struct loader *l, const char *name, struct err *err)
+int hold_pinned(struct loader *l, const char *name, struct err *err)
 {
 	char path[PATH_MAX];
 	int r = try_snprintf(path, sizeof(path), "%s/links/%s", l->folder, name);
 
 	if (!r)
-		r = hold(l, "links", name, bpf_obj_get(path));
+		r = held_add(&l->held, "links", name, bpf_obj_get(path));
 	return r ? fail(err, r, "link %s: %s", name, strerror(-r)) : 0;
 }
 
@@ -255,7 +220,7 @@ static int program_pin(struct loader *l, const struct program *p, const struct b
 	link = link_create(prog);
 	if (!link)
 		return fail(err, -errno, "program %s does not attach: %s", p->name, strerror(errno));
-	r = pins_link(l->folder, pin, link, err);
+	r = pins_link(l->folder, pin, bpf_link__fd(link), err);
 	bpf_link__destroy(link); /* closes the descriptor; the pin holds the link */
 	return r;
 }
@@ -423,6 +388,7 @@ int loader_open(struct loader **loader, const struct loader_options *options, st
 	if (!l)
 		return fail(err, -ENOMEM, "out of memory");
 	l->lock = l->watch = -1;
+	l->held = (struct held){ .folder = l->folder, .maps = l->maps };
 	libbpf_set_print(libbpf_log);
 	r = try_snprintf(l->folder, sizeof(l->folder), "%s", options->bpffs);
 	if (!r)
@@ -448,6 +414,11 @@ bool loader_maps_are_new(const struct loader *l)
 	return l->maps_new;
 }
 
+bool loader_is_first(const struct loader *l)
+{
+	return l->fresh;
+}
+
 void loader_note_netns_mode(struct loader *l, bool exclusive)
 {
 	if (exclusive)
@@ -465,7 +436,6 @@ static void note_limits(struct loader *l)
 	} limits[] = {
 		{ "marking.write-abi",
 		  "not in this version; a command by write(2) is audited after it was carried out" },
-		{ "packets", "not in this version: bpf/vf.bpf.c is built, and attached to nothing" },
 		{ "exclusive.rdma-max",
 		  "not in this version, on purpose: on 6.1 and 6.12 a limit in rdma.max panics the "
 		  "kernel when its cgroup is removed and then the device" },
@@ -487,14 +457,6 @@ enum guard_mechanism loader_mechanism(const struct loader *l)
 	return l->mechanism;
 }
 
-static int link_info(int fd, struct bpf_link_info *info)
-{
-	uint32_t len = sizeof(*info);
-
-	*info = (struct bpf_link_info){};
-	return bpf_obj_get_info_by_fd(fd, info, &len);
-}
-
 static bool is_detached(int fd)
 {
 	struct bpf_link_info info;
@@ -502,7 +464,7 @@ static bool is_detached(int fd)
 	return !link_info(fd, &info) && info.type == BPF_LINK_TYPE_CGROUP && !info.cgroup.cgroup_id;
 }
 
-static int attach_again(struct loader *l, struct held *h, struct err *err)
+static int attach_again(struct loader *l, struct held_pin *h, struct err *err)
 {
 	const char *name = h->name + strlen(objects[OBJECT_DEVCG].name) + 1; /* as pin_name() made it */
 	struct bpf_program *prog = bpf_object__find_program_by_name(l->object[OBJECT_DEVCG], name);
@@ -511,7 +473,7 @@ static int attach_again(struct loader *l, struct held *h, struct err *err)
 
 	if (!link)
 		return fail(err, -errno, "program %s does not attach: %s", name, strerror(errno));
-	r = pins_link(l->folder, h->name, link, err);
+	r = pins_link(l->folder, h->name, bpf_link__fd(link), err);
 	if (!r && dup3(bpf_link__fd(link), h->fd, O_CLOEXEC) < 0)
 		r = fail(err, -errno, "link %s: %s", h->name, strerror(errno));
 	bpf_link__destroy(link);
@@ -522,10 +484,12 @@ int loader_reattach(struct loader *l, struct err *err)
 {
 	int n = 0, r = 0;
 
-	for (size_t i = 0; !r && i < l->held_count; i++) {
-		if (strcmp(l->held[i].part, "links") || !is_detached(l->held[i].fd))
+	for (size_t i = 0; !r && i < l->held.count; i++) {
+		struct held_pin *pin = &l->held.pins[i];
+
+		if (strcmp(pin->part, "links") || !is_detached(pin->fd))
 			continue;
-		r = attach_again(l, &l->held[i], err);
+		r = attach_again(l, pin, err);
 		n++;
 	}
 	return r ? r : n;
@@ -675,76 +639,13 @@ uint32_t loader_judged_twice(const struct loader *l)
 	       (l->attached[OBJECT_UMAD] ? umad : 0);
 }
 
-/* ---- what is the warden's own ---- */
-
-static void own_add(const struct loader *l, uint32_t kind, uint32_t id)
-{
-	const struct warden_own key = { .kind = kind, .id = id };
-
-	if (bpf_map_update_elem(loader_map(l, MAP_OWN), &key, &l->own_round, BPF_ANY))
-		pr_warn("the warden's own: %s", strerror(errno));
-}
-
-static void own_add_link(const struct loader *l, int fd)
-{
-	struct bpf_link_info info;
-
-	if (link_info(fd, &info))
-		return;
-	own_add(l, OWN_LINK, info.id);
-	own_add(l, OWN_PROGRAM, info.prog_id);
-}
-
-static void own_add_folder(const struct loader *l, const char *part)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	if (!try_snprintf(path, sizeof(path), "%s/%s", l->folder, part) && !stat(path, &st))
-		own_add(l, OWN_FOLDER, (uint32_t)st.st_ino);
-}
-
-/* What was the warden's before this round and is no more: after the round, so that nothing is unprotected meanwhile. */
-static void own_prune(const struct loader *l)
-{
-	int fd = loader_map(l, MAP_OWN);
-	struct warden_own key, next;
-	bool more = !bpf_map_get_next_key(fd, NULL, &key);
-
-	while (more) {
-		uint64_t round = 0;
-
-		more = !bpf_map_get_next_key(fd, &key, &next);
-		if (!bpf_map_lookup_elem(fd, &key, &round) && round != l->own_round)
-			bpf_map_delete_elem(fd, &key);
-		key = next;
-	}
-}
-
-static void own_fill(struct loader *l)
-{
-	l->own_round = boot_ns(); /* differs from that of every other start since boot */
-	for (size_t i = 0; i < l->held_count; i++) {
-		struct bpf_map_info info = {};
-		uint32_t len = sizeof(info);
-
-		if (!strcmp(l->held[i].part, "links"))
-			own_add_link(l, l->held[i].fd);
-		else if (!bpf_obj_get_info_by_fd(l->held[i].fd, &info, &len))
-			own_add(l, OWN_MAP, info.id);
-	}
-	own_add_folder(l, "");
-	own_add_folder(l, "links");
-	own_add_folder(l, l->maps);
-	own_prune(l);
-}
-
 /* ---- the rest ---- */
 
 static int hold_maps(struct loader *l, struct err *err)
 {
 	for (size_t i = 0; i < MAP_COUNT; i++) {
-		int r = hold(l, l->maps, map_names[i], fcntl(loader_map(l, (enum loader_map)i), F_DUPFD_CLOEXEC, 3));
+		int r = held_add(&l->held, l->maps, map_names[i],
+				 fcntl(loader_map(l, (enum loader_map)i), F_DUPFD_CLOEXEC, 3));
 
 		if (r)
 			return fail(err, r, "map %s: %s", map_names[i], strerror(-r));
@@ -781,20 +682,16 @@ static int lock_again(struct loader *l, struct err *err)
 
 int loader_repair(struct loader *l, struct err *err)
 {
-	int restored = 0, r = lock_again(l, err);
+	int restored, r = lock_again(l, err);
 
 	if (!r)
 		r = pins_make_folders(l->folder, l->maps, err);
 	if (r)
 		return r;
-	for (size_t i = 0; i < l->held_count; i++) {
-		r = pins_restore(l->folder, l->held[i].part, l->held[i].name, l->held[i].fd);
-		if (r < 0)
-			return fail(err, r, "pin %s/%s/%s: %s", l->folder, l->held[i].part, l->held[i].name,
-				    strerror(-r));
-		restored += r;
-	}
-	own_fill(l); /* a folder made anew has another number */
+	restored = held_restore(&l->held, err);
+	if (restored < 0)
+		return restored;
+	held_fill_own(&l->held, loader_map(l, MAP_OWN)); /* a folder made anew has another number */
 	r = pins_watch(l->folder, l->maps, l->watch);
 	return r ? fail(err, r, "bpffs %s: it cannot be watched: %s", l->folder, strerror(-r)) : restored;
 }
@@ -805,7 +702,7 @@ bool loader_keep(struct loader *l)
 
 	l->fresh = false;
 	older = pins_prune_maps(l->folder, l->maps); /* now that no program uses them any more */
-	own_fill(l);
+	held_fill_own(&l->held, loader_map(l, MAP_OWN));
 	return older > 0;
 }
 
@@ -818,8 +715,7 @@ void loader_close(struct loader *l)
 	for (size_t i = 0; i < l->file_count; i++)
 		bpf_object__close(l->files[i]);
 	close_vmlinux(l);
-	for (size_t i = 0; i < l->held_count; i++)
-		util_close(&l->held[i].fd);
+	held_free(&l->held);
 	if (l->fresh && l->lock >= 0 && pins_remove(l->folder, &err))
 		pr_warn("%s", err.text);
 	util_close(&l->watch);
@@ -833,21 +729,21 @@ int loader_map(const struct loader *l, enum loader_map map)
 }
 
 /* The program that the held link of that name runs: an earlier start's own, where it is the same one. */
-static int linked_program(const struct loader *l, const char *pin, struct bpf_prog_info *info)
+static int linked_program(struct loader *l, const char *pin, struct bpf_prog_info *info)
 {
+	const struct held_pin *held = held_find(&l->held, pin);
 	struct bpf_link_info link = {};
 	uint32_t len = sizeof(*info);
 	_cleanup_close_ int fd = -1;
 
 	*info = (struct bpf_prog_info){};
-	for (size_t i = 0; i < l->held_count && !link.id; i++)
-		if (!strcmp(l->held[i].name, pin) && link_info(l->held[i].fd, &link))
-			return -errno;
+	if (held && link_info(held->fd, &link))
+		return -errno;
 	fd = link.id ? bpf_prog_get_fd_by_id(link.prog_id) : -1;
 	return fd < 0 || bpf_obj_get_info_by_fd(fd, info, &len) ? -ENOENT : 0;
 }
 
-size_t loader_programs(const struct loader *l, struct program_info *infos, size_t max)
+size_t loader_programs(struct loader *l, struct program_info *infos, size_t max)
 {
 	size_t n = 0;
 

@@ -63,6 +63,8 @@ struct feature {
 int loader_open(struct loader **loader, const struct loader_options *options, struct err *err);
 /* The maps were made by this start: there are none of this layout from before, and no claims in them. */
 bool loader_maps_are_new(const struct loader *loader);
+/* There was no folder of pins: no earlier start has left anything. */
+bool loader_is_first(const struct loader *loader);
 /* Attaches and pins the guard. */
 int loader_attach_guard(struct loader *loader, struct err *err);
 /*
@@ -108,6 +110,28 @@ void loader_close(struct loader *loader);
 
 int loader_map(const struct loader *loader, enum loader_map map);
 
+/* The programs of vf.bpf.c and their maps, as its head comment has them. */
+struct loader_packets {
+	uint32_t vfs; /* for how many there is room */
+	bool tcx; /* the kernel has it; else clsact */
+	int program[2]; /* by enum warden_direction */
+	int map_slots, map_places, map_vfs, map_stats, map_told;
+};
+
+/*
+ * Loads them, attached to nothing; to be called once. NULL: not possible, as the feature `packets` tells then, or not
+ * wanted (0 VFs), for that reason.
+ */
+const struct loader_packets *loader_load_packets(struct loader *loader, uint32_t vfs, const char *why_not);
+
+/* Links beside those of the loader's own programs, pinned and held like them. A link of that name is replaced. */
+int loader_pin_link(struct loader *loader, const char *name, int link_fd, struct err *err);
+/* A link pinned by this start or an earlier one: its descriptor, which stays the loader's; -ENOENT. */
+int loader_pinned_link(struct loader *loader, const char *name);
+void loader_unpin_link(struct loader *loader, const char *name);
+void loader_prune_links(struct loader *loader, const char *prefix, bool (*keep)(const char *name, void *ctx),
+			void *ctx);
+
 /* The features so far; valid until the next loader_attach_*(). */
 const struct feature *loader_features(const struct loader *loader, size_t *count);
 
@@ -118,7 +142,7 @@ struct program_info {
 	uint64_t skipped; /* calls that the kernel did not give it: a verdict that was not spoken */
 };
 /* Up to `max` attached programs; returns how many. */
-size_t loader_programs(const struct loader *loader, struct program_info *programs, size_t max);
+size_t loader_programs(struct loader *loader, struct program_info *programs, size_t max);
 
 /* Removes every pin, and with the links every program. An absent folder is fine; -EBUSY: a wardend runs. */
 int loader_unload(const char *bpffs, struct err *err);

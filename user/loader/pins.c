@@ -135,18 +135,16 @@ bool pins_same_program(const char *folder, const char *name, const struct bpf_pr
 	return !memcmp(&old, &new, sizeof(old));
 }
 
-int pins_link(const char *folder, const char *name, struct bpf_link *link, struct err *err)
+int pins_link(const char *folder, const char *name, int link_fd, struct err *err)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
-	int r;
 
 	if (try_snprintf(path, sizeof(path), "%s/links/%s", folder, name) ||
 	    try_snprintf(fresh, sizeof(fresh), "%s/links/new_%s", folder, name))
 		return fail(err, -ENAMETOOLONG, "bpffs %s: the path is too long", folder);
 	unlink(fresh); /* left by a start that was killed between the two steps below */
-	r = bpf_link__pin(link, fresh);
-	if (r)
-		return fail(err, r, "cannot pin %s: %s", fresh, strerror(-r));
+	if (bpf_obj_pin(link_fd, fresh))
+		return fail(err, -errno, "cannot pin %s: %s", fresh, strerror(errno));
 	if (rename(fresh, path))
 		return fail(err, -errno, "cannot pin %s: %s", path, strerror(errno));
 	return 0;

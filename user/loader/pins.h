@@ -23,7 +23,7 @@ int pins_lock(const char *folder, struct err *err);
 bool pins_same_program(const char *folder, const char *name, const struct bpf_program *prog);
 
 /* Pins the link as NAME; a link pinned there before is replaced in one step. */
-int pins_link(const char *folder, const char *name, struct bpf_link *link, struct err *err);
+int pins_link(const char *folder, const char *name, int link_fd, struct err *err);
 
 /*
  * Pins the object again as FOLDER/PART/NAME if it is not there: 1, 0 when it is, or -errno. The folders must

@@ -6,10 +6,12 @@
 #include "guard.skel.h"
 #include "lib/util.h"
 #include "rdma.skel.h"
+#include "vf.skel.h"
 
 const struct file_info files[FILE_IDS] = {
 	[FILE_GUARD] = { "guard", guard_bpf__elf_bytes },
 	[FILE_RDMA] = { "rdma", rdma_bpf__elf_bytes },
+	[FILE_VF] = { "vf", vf_bpf__elf_bytes },
 };
 
 const struct object_info objects[OBJECT_IDS] = {

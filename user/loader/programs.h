@@ -23,7 +23,7 @@ enum object_id {
 };
 
 /* What is loaded at one time: several objects linked into one, as the Makefile does. */
-enum file_id { FILE_GUARD, FILE_RDMA, FILE_IDS };
+enum file_id { FILE_GUARD, FILE_RDMA, FILE_VF, FILE_IDS };
 
 struct file_info {
 	const char *name;

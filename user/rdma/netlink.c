@@ -228,6 +228,31 @@ int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size)
 	return talk(nl, h, parse_text, &t);
 }
 
+static int parse_ifindex(const struct nlmsghdr *h, void *data)
+{
+	const struct nlattr *attr = attr_get(h, RDMA_NLDEV_ATTR_NDEV_INDEX, MNL_TYPE_U32);
+
+	if (attr)
+		*(uint32_t *)data = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+int rdma_port_ifindex(struct rdma_nl *nl, uint32_t index, uint32_t *ifindex)
+{
+	struct nlmsghdr *h;
+	char buf[256];
+	int r;
+
+	*ifindex = 0;
+	h = request(nl, buf, RDMA_NLDEV_CMD_PORT_GET, 0);
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_PORT_INDEX, 1);
+	r = talk(nl, h, parse_ifindex, ifindex);
+	if (r)
+		return r;
+	return *ifindex ? 0 : -ENODEV;
+}
+
 /* ---- usage ---- */
 
 /* The table of one kind of object in the answer to its dump. */

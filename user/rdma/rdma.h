@@ -53,6 +53,9 @@ int rdma_uverbs(struct rdma_nl *nl, uint32_t index, dev_t *dev);
 /* The name of the netdev behind port 1; "" when it is in another netns or there is none. */
 int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size);
 
+/* Its index: 0, or -ENODEV as above, or another -errno. */
+int rdma_port_ifindex(struct rdma_nl *nl, uint32_t index, uint32_t *ifindex);
+
 int rdma_usage_get(struct rdma_nl *nl, uint32_t index, struct rdma_usage *usage);
 
 int rdma_netns_mode_get(struct rdma_nl *nl, enum rdma_netns_mode *mode);

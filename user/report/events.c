@@ -17,6 +17,7 @@
 #include "lib/util.h"
 #include "qos/profile.h"
 #include "rdma/rdma.h"
+#include "report/packet_names.h"
 #include "report/text.h"
 #include "track/track.h"
 
@@ -104,6 +105,23 @@ static bool is_in_netns(const struct warden_claim *claim, const void *ctx)
 	return claim->netns_cookie == *(const uint64_t *)ctx;
 }
 
+/* A packet was sent by whoever owns the VF; which of his processes it was, or who sent what he receives, nobody knows. */
+static cJSON *packet_actor_json(struct events *e, const struct warden_event *ev)
+{
+	bool received = ev->rule == RULE_MARKING_PACKET && PACKET_ARG_DIRECTION(ev->arg[0]) == DIRECTION_INGRESS;
+	cJSON *actor = cJSON_CreateObject();
+	struct warden_claim pod;
+
+	cJSON_AddNumberToObject(actor, "pid", 0);
+	cJSON_AddStringToObject(actor, "comm", "");
+	cJSON_AddNumberToObject(actor, "uid", 0);
+	cJSON_AddStringToObject(actor, "cgroup", "");
+	cJSON_AddNumberToObject(actor, "netns", ev->netns_inum);
+	cJSON_AddStringToObject(actor, "pod",
+				!received && track_claim_get(e->track, ev->ib_index, &pod) ? pod.owner : "");
+	return actor;
+}
+
 static cJSON *actor_json(struct events *e, const struct warden_event *ev)
 {
 	cJSON *actor = cJSON_CreateObject();
@@ -162,11 +180,21 @@ static void marking_detail(const struct warden_event *ev, cJSON *detail, char *m
 	snprintf(message, size, "DSCP %u asked for, by %s; the profile expects %s", asked, origin->name, set);
 }
 
+static void priority_detail(const struct warden_event *ev, cJSON *detail, char *message, size_t size)
+{
+	char set[32];
+
+	qos_dscp_text(ev->arg[1], set, sizeof(set));
+	cJSON_AddNumberToObject(detail, "sl_asked", (double)ev->arg[0]);
+	cJSON_AddStringToObject(detail, "priority_expected", set);
+	snprintf(message, size, "service level %llu asked for; the profile trusts PCP and expects priority %s",
+		 (unsigned long long)ev->arg[0], set);
+}
+
 /* What is particular to the rule, for programs (detail) and for people (message). */
 static cJSON *detail_json(const struct warden_event *ev, char *message, size_t size)
 {
 	cJSON *detail = cJSON_CreateObject();
-	char set[32];
 
 	switch (ev->rule) {
 	case RULE_EXCLUSIVE_OPEN:
@@ -194,17 +222,17 @@ static cJSON *detail_json(const struct warden_event *ev, char *message, size_t s
 		marking_detail(ev, detail, message, size);
 		break;
 	case RULE_MARKING_PRIORITY:
-		qos_dscp_text(ev->arg[1], set, sizeof(set));
-		cJSON_AddNumberToObject(detail, "sl_asked", (double)ev->arg[0]);
-		cJSON_AddStringToObject(detail, "priority_expected", set);
-		snprintf(message, size, "service level %llu asked for; the profile trusts PCP and expects priority %s",
-			 (unsigned long long)ev->arg[0], set);
+		priority_detail(ev, detail, message, size);
 		break;
 	case RULE_MARKING_UNVERIFIED:
 		snprintf(message, size, "%s",
 			 ev->arg[0] == UNVERIFIED_DEVX
 				 ? "mlx5 DEVX programs the NIC past the kernel, so the device's marking is unknown"
 				 : "the verbs command could not be read, so its marking is unknown");
+		break;
+	case RULE_MARKING_PACKET:
+	case RULE_SPOOF_SOURCE:
+		packet_detail(ev, detail, message, size);
 		break;
 	case RULE_DEVICE_MOVE:
 	case RULE_EXCLUSIVE_DEVICE_MOVE:
@@ -315,7 +343,10 @@ void events_feed(struct events *e, const struct warden_event *ev)
 	device_json(e, json, ev);
 	if (ev->rule == RULE_NETNS_END)
 		cJSON_ReplaceItemInObject(json, "owner", cJSON_CreateString(claim.owner));
-	cJSON_AddItemToObject(json, "actor", actor_json(e, ev));
+	cJSON_AddItemToObject(json, "actor",
+			      ev->rule == RULE_MARKING_PACKET || ev->rule == RULE_SPOOF_SOURCE
+				      ? packet_actor_json(e, ev)
+				      : actor_json(e, ev));
 	if (ev->kind == EVENT_VIOLATION)
 		cJSON_AddNumberToObject(json, "merged", (double)ev->merged);
 	detail = detail_json(ev, message, sizeof(message));

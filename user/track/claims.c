@@ -41,6 +41,17 @@ static int check_owner(const char *owner, struct err *err)
 	return 0;
 }
 
+/* As owners, with the parts the other way round. */
+static int check_resource(const char *resource, struct err *err)
+{
+	const char *slash = strchr(resource, '/');
+
+	if (!slash || !name_valid(resource, (size_t)(slash - resource), 253) || strlen(slash + 1) > 63 || !slash[1] ||
+	    slash[1 + strspn(slash + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")])
+		return fail(err, -EINVAL, "resource \"%.64s\": give DOMAIN/NAME, as Kubernetes has it", resource);
+	return 0;
+}
+
 static int resolve_netns(const struct track *t, const struct claim_request *request, struct warden_claim *claim,
 			 struct err *err)
 {
@@ -153,8 +164,28 @@ static void save(const struct track *t)
 {
 	struct err err;
 
-	if (t->state_dir[0] && journal_write(t->state_dir, t->known, t->known_count, &err))
+	if (t->options.state_dir[0] && journal_write(t->options.state_dir, t->known, t->known_count, &err))
 		pr_warn("%s", err.text);
+}
+
+/* What the configuration says now, whoever made the claim, and when. */
+static void set_marking(const struct track *t, struct warden_claim *claim)
+{
+	claim->dscp_allowed = 0;
+	claim->marking = claim->sl_allowed = 0;
+	if (t->options.marking)
+		t->options.marking(claim, t->options.ctx);
+}
+
+/* What former owners did with the device is not this one's. */
+static void note_before(const struct track *t, uint32_t index, struct warden_claim *claim)
+{
+	struct warden_device d;
+
+	if (!track_device_get(t, index, &d))
+		return;
+	claim->right_before = d.marking_right;
+	claim->wrong_before = d.marking_wrong;
 }
 
 static void known_add(struct track *t, uint32_t index, const struct warden_claim *claim)
@@ -219,8 +250,8 @@ static void read_journal(const struct track *t, struct written *w)
 	size_t max = 2 * (size_t)t->max_devices;
 	struct err err;
 
-	w->claims = t->state_dir[0] ? calloc(max, sizeof(*w->claims)) : NULL;
-	w->count = w->claims ? journal_read(t->state_dir, w->claims, max, &err) : 0;
+	w->claims = t->options.state_dir[0] ? calloc(max, sizeof(*w->claims)) : NULL;
+	w->count = w->claims ? journal_read(t->options.state_dir, w->claims, max, &err) : 0;
 	if (w->count < 0)
 		pr_err("%s", err.text);
 }
@@ -259,6 +290,13 @@ int claims_load(struct track *t, bool maps_are_new)
 	for (long i = 0; i < count; i++)
 		if (!bpf_map_lookup_elem(t->claims, &keys[i], &claim))
 			load_claim(t, keys[i], &claim, &written);
+	for (size_t i = 0; i < t->known_count; i++) {
+		struct known_claim *k = &t->known[i];
+
+		set_marking(t, &k->claim);
+		if (!maps_are_new && k->index != WARDEN_NO_INDEX)
+			bpf_map_update_elem(t->claims, &k->index, &k->claim, BPF_EXIST);
+	}
 	owners_prune(t);
 	free(written.claims);
 	save(t); /* one that was damaged or is missing is whole again */
@@ -292,6 +330,7 @@ static void depart(struct track *t, struct known_claim *k)
 
 static bool claim_again(struct track *t, struct known_claim *k, uint32_t index)
 {
+	note_before(t, index, &k->claim);
 	if (bpf_map_update_elem(t->claims, &index, &k->claim, BPF_NOEXIST))
 		return false;
 	k->index = index;
@@ -450,6 +489,8 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 
 	*claim = (struct warden_claim){ .source = "manual" };
 	r = check_owner(request->owner, err);
+	if (!r && request->resource)
+		r = check_resource(request->resource, err);
 	if (!r)
 		r = device_find(t, request->device, index, err);
 	if (!r)
@@ -459,10 +500,13 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 	if (r)
 		return r;
 	snprintf(claim->owner, sizeof(claim->owner), "%s", request->owner);
+	snprintf(claim->resource, sizeof(claim->resource), "%s", request->resource ? request->resource : "");
 	claim->cgroup_id = cgroup.id;
 	claim->cgroup_level = cgroup.level;
 	claim->since_ns = boot_ns();
 	claim->id = claim->since_ns;
+	set_marking(t, claim);
+	note_before(t, *index, claim);
 	if (!bpf_map_update_elem(t->claims, index, claim, BPF_NOEXIST)) {
 		known_add(t, *index, claim);
 		save(t);
@@ -535,6 +579,14 @@ bool track_claim_find(const struct track *t, bool (*match)(const struct warden_c
 		return true;
 	}
 	return false;
+}
+
+void track_claim_each(const struct track *t, void (*visit)(uint32_t index, const struct warden_claim *claim, void *ctx),
+		      void *ctx)
+{
+	for (size_t i = 0; i < t->known_count; i++)
+		if (t->known[i].index != WARDEN_NO_INDEX)
+			visit(t->known[i].index, &t->known[i].claim, ctx);
 }
 
 uint32_t track_claim_count(const struct track *t)

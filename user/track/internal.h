@@ -10,7 +10,7 @@ struct track {
 	int cdevs, claims, owners, devices, majors; /* map descriptors, the loader's */
 	uint32_t max_devices;
 	struct netns_id host;
-	const char *state_dir;
+	struct track_options options;
 	/*
 	 * The map of claims, which nobody else writes, in memory: each event asks it. And, without an index, the claims on
 	 * devices that have gone and may come back; for those there is as much room again.

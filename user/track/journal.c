@@ -13,7 +13,7 @@
 #include "lib/util.h"
 
 #define FORMAT 1
-#define MAX_BYTES (8 << 20) /* 2,048 claims of 600 bytes, and room */
+#define MAX_BYTES (8 << 20) /* 4,096 claims of 1,100 bytes, and room */
 
 static int boot_id(char *to, size_t size)
 {
@@ -42,6 +42,7 @@ static cJSON *claim_json(const struct known_claim *k)
 
 	cJSON_AddStringToObject(json, "owner", k->claim.owner);
 	cJSON_AddStringToObject(json, "source", k->claim.source);
+	cJSON_AddStringToObject(json, "resource", k->claim.resource);
 	cJSON_AddStringToObject(json, "pci", k->parent);
 	add_u64(json, "node_guid", k->node_guid);
 	add_u64(json, "index", k->index);
@@ -156,11 +157,18 @@ static int get_string(const cJSON *json, const char *key, char *to, size_t size)
 	return cJSON_IsString(item) ? try_snprintf(to, size, "%s", item->valuestring) : -EINVAL;
 }
 
+/* Older journals know none. */
+static int get_resource(const cJSON *json, char *to, size_t size)
+{
+	return cJSON_HasObjectItem(json, "resource") ? get_string(json, "resource", to, size) : 0;
+}
+
 static int read_claim(const cJSON *json, struct known_claim *k)
 {
 	*k = (struct known_claim){};
 	if (get_string(json, "owner", k->claim.owner, sizeof(k->claim.owner)) ||
 	    get_string(json, "source", k->claim.source, sizeof(k->claim.source)) ||
+	    get_resource(json, k->claim.resource, sizeof(k->claim.resource)) ||
 	    get_string(json, "pci", k->parent, sizeof(k->parent)) ||
 	    get_u64(json, "node_guid", UINT64_MAX, &k->node_guid) || get_u32(json, "index", &k->index) ||
 	    get_u64(json, "id", UINT64_MAX, &k->claim.id) ||

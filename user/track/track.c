@@ -17,7 +17,7 @@
 #include "track/internal.h"
 #include "track/map.h"
 
-int track_open(struct track **track, const struct loader *loader, const char *state_dir, struct err *err)
+int track_open(struct track **track, const struct loader *loader, const struct track_options *options, struct err *err)
 {
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
@@ -39,7 +39,7 @@ int track_open(struct track **track, const struct loader *loader, const char *st
 		return r;
 	}
 	t->max_devices = info.max_entries;
-	t->state_dir = state_dir;
+	t->options = *options;
 	r = claims_load(t, loader_maps_are_new(loader));
 	if (r) {
 		track_close(t);

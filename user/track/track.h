@@ -18,8 +18,15 @@
 struct loader;
 struct track;
 
-/* `loader` and `state_dir` (of the journal) must outlive it. 0 or -errno. */
-int track_open(struct track **track, const struct loader *loader, const char *state_dir, struct err *err);
+struct track_options {
+	const char *state_dir; /* of the journal; "": none */
+	/* Fills in dscp_allowed, marking and sl_allowed by the claim's owner and resource. NULL: no marking is judged. */
+	void (*marking)(struct warden_claim *claim, const void *ctx);
+	const void *ctx;
+};
+
+/* `loader` and what the options point to must outlive it. 0 or -errno. */
+int track_open(struct track **track, const struct loader *loader, const struct track_options *options, struct err *err);
 void track_close(struct track *track);
 
 /*
@@ -51,6 +58,7 @@ struct claim_request {
 	pid_t pid;
 	const char *cgroup; /* path of a cgroup v2, absolute or below /sys/fs/cgroup; NULL: the netns decides */
 	const char *owner; /* NAMESPACE/NAME */
+	const char *resource; /* DOMAIN/NAME, as which Kubernetes knows the device; or NULL */
 };
 
 /*
@@ -94,6 +102,10 @@ bool track_claim_get(const struct track *track, uint32_t index, struct warden_cl
 /* The first claim that matches. */
 bool track_claim_find(const struct track *track, bool (*match)(const struct warden_claim *claim, const void *ctx),
 		      const void *ctx, struct warden_claim *claim);
+
+/* Each claim on a device that is there. */
+void track_claim_each(const struct track *track,
+		      void (*visit)(uint32_t index, const struct warden_claim *claim, void *ctx), void *ctx);
 
 uint32_t track_claim_count(const struct track *track);
 

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/netdev.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/netns.h"
+#include "lib/util.h"
+
+static void socket_close(struct mnl_socket **socket)
+{
+	if (*socket)
+		mnl_socket_close(*socket);
+}
+
+static int socket_open(int netns_fd, struct mnl_socket **socket)
+{
+	int fd = netns_socket(netns_fd, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), r;
+
+	if (fd < 0)
+		return fd;
+	*socket = mnl_socket_fdopen(fd);
+	if (!*socket) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (!mnl_socket_bind(*socket, 0, MNL_SOCKET_AUTOPID))
+		return 0;
+	r = -errno;
+	mnl_socket_close(*socket);
+	*socket = NULL;
+	return r;
+}
+
+/* Sends the request and gives each message of the answer to `parse`. */
+static int talk(struct mnl_socket *socket, struct nlmsghdr *request, mnl_cb_t parse, void *ctx)
+{
+	unsigned int port = mnl_socket_get_portid(socket);
+	char buf[32 * 1024]; /* the kernel's dumps come in pieces of at most that */
+	int r = MNL_CB_OK;
+
+	request->nlmsg_seq = 1;
+	if (mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
+		return -errno;
+	while (r > MNL_CB_STOP) {
+		ssize_t len = mnl_socket_recvfrom(socket, buf, sizeof(buf));
+
+		if (len < 0)
+			return -errno;
+		r = mnl_cb_run(buf, (size_t)len, 1, port, parse, ctx);
+	}
+	return r < 0 ? -errno : 0;
+}
+
+/* ---- what a netdev is and has ---- */
+
+static int parse_link_attr(const struct nlattr *attr, void *ctx)
+{
+	struct netdev *d = ctx;
+
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME:
+		if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			snprintf(d->name, sizeof(d->name), "%s", mnl_attr_get_str(attr));
+		break;
+	case IFLA_ADDRESS:
+		if (mnl_attr_get_payload_len(attr) == sizeof(d->mac))
+			memcpy(d->mac, mnl_attr_get_payload(attr), sizeof(d->mac));
+		break;
+	case IFLA_MTU:
+		if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			d->mtu = mnl_attr_get_u32(attr);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int parse_link(const struct nlmsghdr *h, void *ctx)
+{
+	if (h->nlmsg_type == RTM_NEWLINK)
+		mnl_attr_parse(h, sizeof(struct ifinfomsg), parse_link_attr, ctx);
+	return MNL_CB_OK;
+}
+
+struct address {
+	int family;
+	const void *address, *local; /* of a point-to-point link the first is the peer's */
+};
+
+static int parse_address_attr(const struct nlattr *attr, void *ctx)
+{
+	struct address *a = ctx;
+	size_t size = a->family == AF_INET ? 4 : 16;
+
+	if (mnl_attr_get_payload_len(attr) != size)
+		return MNL_CB_OK;
+	if (mnl_attr_get_type(attr) == IFA_ADDRESS)
+		a->address = mnl_attr_get_payload(attr);
+	else if (mnl_attr_get_type(attr) == IFA_LOCAL)
+		a->local = mnl_attr_get_payload(attr);
+	return MNL_CB_OK;
+}
+
+static int parse_address(const struct nlmsghdr *h, void *ctx)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
+	struct address a = {};
+	struct netdev *d = ctx;
+	const void *own;
+
+	if (h->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(h) < sizeof(*ifa) ||
+	    ifa->ifa_index != d->ifindex || (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6))
+		return MNL_CB_OK;
+	a.family = ifa->ifa_family;
+	mnl_attr_parse(h, sizeof(*ifa), parse_address_attr, &a);
+	own = a.local ? a.local : a.address;
+	if (!own)
+		return MNL_CB_OK;
+	if (d->addresses < NETDEV_ADDRESSES) {
+		uint8_t *to = d->address[d->addresses];
+
+		memset(to, 0, 10);
+		memset(to + 10, 0xff, 2); /* RFC 4291, 2.5.5.2 */
+		memcpy(a.family == AF_INET ? to + 12 : to, own, a.family == AF_INET ? 4 : 16);
+	}
+	d->addresses++;
+	return MNL_CB_OK;
+}
+
+static int read_link(struct mnl_socket *socket, struct netdev *netdev)
+{
+	char buf[256] = {};
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *info;
+
+	h->nlmsg_type = RTM_GETLINK;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
+	info->ifi_family = AF_UNSPEC;
+	info->ifi_index = (int)netdev->ifindex;
+	return talk(socket, h, parse_link, netdev);
+}
+
+/* All of the netns: kernels that do not know strict checking ignore the index. */
+static int read_addresses(struct mnl_socket *socket, struct netdev *netdev)
+{
+	char buf[256] = {};
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct ifaddrmsg *ifa;
+
+	h->nlmsg_type = RTM_GETADDR;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	ifa = mnl_nlmsg_put_extra_header(h, sizeof(*ifa));
+	ifa->ifa_family = AF_UNSPEC;
+	ifa->ifa_index = netdev->ifindex;
+	return talk(socket, h, parse_address, netdev);
+}
+
+int netdev_read(int netns_fd, uint32_t ifindex, struct netdev *netdev)
+{
+	_cleanup_(socket_close) struct mnl_socket *socket = NULL;
+	int r;
+
+	*netdev = (struct netdev){ .ifindex = ifindex };
+	r = socket_open(netns_fd, &socket);
+	if (!r)
+		r = read_link(socket, netdev);
+	if (!r && !netdev->name[0])
+		r = -ENODEV;
+	return r ? r : read_addresses(socket, netdev);
+}
+
+/* ---- what changes ---- */
+
+int netwatch_open(void)
+{
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_TC };
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK };
+	int on = 1;
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
+	    setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on)))
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])))
+			return -errno;
+	return take_fd(&fd);
+}
+
+static int parse_nsid_attr(const struct nlattr *attr, void *ctx)
+{
+	if (mnl_attr_get_type(attr) == NETNSA_NSID && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+		*(int *)ctx = (int)mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int parse_nsid(const struct nlmsghdr *h, void *ctx)
+{
+	if (h->nlmsg_type == RTM_NEWNSID)
+		mnl_attr_parse(h, sizeof(struct rtgenmsg), parse_nsid_attr, ctx);
+	return MNL_CB_OK;
+}
+
+static int nsid_request(struct mnl_socket *socket, uint16_t type, int netns_fd, int *nsid)
+{
+	char buf[256] = {};
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct rtgenmsg *gen;
+
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	gen = mnl_nlmsg_put_extra_header(h, sizeof(*gen));
+	gen->rtgen_family = AF_UNSPEC;
+	mnl_attr_put_u32(h, NETNSA_FD, (uint32_t)netns_fd);
+	if (type == RTM_NEWNSID)
+		mnl_attr_put_u32(h, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED); /* any that is free */
+	return talk(socket, h, parse_nsid, nsid);
+}
+
+int netwatch_identify(int netns_fd)
+{
+	_cleanup_(socket_close) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	int nsid = NETNSA_NSID_NOT_ASSIGNED, r;
+	struct netns_id own, other;
+
+	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	if (netns_self(&own, NULL) || netns_identify(netns_fd, &other, NULL))
+		return -EIO;
+	if (own.cookie == other.cookie)
+		return NETWATCH_OWN;
+	r = nsid_request(socket, RTM_NEWNSID, netns_fd, &nsid);
+	if (!r || r == -EEXIST)
+		r = nsid_request(socket, RTM_GETNSID, netns_fd, &nsid);
+	if (r)
+		return r;
+	return nsid >= 0 ? nsid : -ENOENT;
+}
+
+/* The identity of the netns that the message comes from: the kernel names none for the socket's own. */
+static int message_netns(struct msghdr *message)
+{
+	int nsid = NETWATCH_OWN;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
+		if (c->cmsg_level == SOL_NETLINK && c->cmsg_type == NETLINK_LISTEN_ALL_NSID)
+			memcpy(&nsid, CMSG_DATA(c), sizeof(nsid));
+	return nsid;
+}
+
+struct reading {
+	int netns;
+	void (*changed)(int netns, uint32_t ifindex, void *ctx);
+	void *ctx;
+};
+
+static int parse_change(const struct nlmsghdr *h, void *ctx)
+{
+	size_t len = mnl_nlmsg_get_payload_len(h);
+	const void *payload = mnl_nlmsg_get_payload(h);
+	const struct reading *r = ctx;
+	uint32_t ifindex = 0;
+
+	switch (h->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		if (len >= sizeof(struct ifinfomsg))
+			ifindex = (uint32_t)((const struct ifinfomsg *)payload)->ifi_index;
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		if (len >= sizeof(struct ifaddrmsg))
+			ifindex = ((const struct ifaddrmsg *)payload)->ifa_index;
+		break;
+	case RTM_NEWQDISC:
+	case RTM_DELQDISC:
+	case RTM_NEWTFILTER:
+	case RTM_DELTFILTER:
+		if (len >= sizeof(struct tcmsg))
+			ifindex = (uint32_t)((const struct tcmsg *)payload)->tcm_ifindex;
+		break;
+	}
+	if (ifindex)
+		r->changed(r->netns, ifindex, r->ctx);
+	return MNL_CB_OK;
+}
+
+int netwatch_read(int fd, void (*changed)(int netns, uint32_t ifindex, void *ctx), void *ctx)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	char buf[32 * 1024];
+	struct reading reading = { .changed = changed, .ctx = ctx };
+	int r = 0;
+
+	for (;;) {
+		struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+		struct sockaddr_nl from = {};
+		struct msghdr message = { .msg_name = &from,
+					  .msg_namelen = sizeof(from),
+					  .msg_iov = &iov,
+					  .msg_iovlen = 1,
+					  .msg_control = control,
+					  .msg_controllen = sizeof(control) };
+		ssize_t len = recvmsg(fd, &message, MSG_DONTWAIT);
+
+		if (len < 0 && errno == ENOBUFS)
+			r = -ENOBUFS;
+		else if (len < 0)
+			return errno == EAGAIN || errno == EINTR ? r : -errno;
+		else if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+			r = -ENOBUFS;
+		else if (!from.nl_pid) { /* the kernel's, not another process's */
+			reading.netns = message_netns(&message);
+			mnl_cb_run(buf, (size_t)len, 0, 0, parse_change, &reading);
+		}
+	}
+}
