@@ -124,6 +124,7 @@ $(BUILD)/tests/bpf/%_test: $(BUILD)/obj/tests/bpf/%_test.o $(TEST_COMMON) $(LIB)
 # A tool that grew beyond one file has a folder of its name.
 VERBS_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/tools/uverbs/*.c))
 $(BUILD)/uverbs: $(VERBS_OBJ)
+$(BUILD)/frame: $(BUILD)/obj/tests/common/frames.o $(LIB)
 
 $(BUILD)/attack: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/attack/*.c)) $(VERBS_OBJ)
 	$(call say,LINK)

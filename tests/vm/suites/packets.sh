@@ -1,0 +1,262 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The packet path: wardend puts its programs on the netdevs of claimed VFs in pods. Frames are made by the test tool
+# `frame`, and what comes out at the other pod is what tcpdump sees there.
+set -uo pipefail
+. "$LAB_REPO/tests/vm/lib.sh"
+. "$LAB_REPO/tests/vm/warden.sh"
+
+packets=$lab_state/packets
+capture=$lab_state/capture
+
+# ---- frames from one pod to the other ----
+
+pod_netdev() { ip netns exec "$1" ls "/sys/bus/pci/devices/$(pod_vf "$1")/net"; }
+pod_mac() { ip netns exec "$1" cat "/sys/class/net/$2/address"; }
+
+# KEY=VALUE…: from the sender, as it has to be but for what is given.
+send() {
+	pod_exec sender frame "$from_dev" "from=$from_mac" "to=$to_mac" "source=$(pod_ip sender)" \
+		"destination=$(pod_ip receiver)" "$@"
+}
+send6() { send "source=$(pod_ip6 sender)" "destination=$(pod_ip6 receiver)" "$@"; }
+
+# tcpdump of the receiver, until capture_end prints what it saw.
+capture_begin() {
+	pod_exec receiver tcpdump -lnvvei "$to_dev" --immediate-mode -Q in 'udp port 4791 or ip6 or vlan' >"$capture" 2>"$capture.log" &
+	echo $! >"$capture.pid"
+	wait_until 20 grep -q listening "$capture.log"
+}
+# Ends with a packet that comes in any case, so that all before it have come.
+capture_end() {
+	send dscp=40 destination=10.77.0.250
+	wait_until 10 grep -q 10.77.0.250 "$capture"
+	kill "$(cat "$capture.pid")"
+	cat "$capture"
+}
+
+# OWNER DIRECTION DSCP CLASS: how many were counted.
+counted() {
+	ctl packets --json >"$packets"
+	jq -r --arg owner "test/$1" --arg direction "$2" --argjson dscp "$3" --arg class "$4" \
+		'select(.owner == $owner)[$direction].flows[] | select(.dscp == $dscp and .class == $class).packets' "$packets"
+}
+
+# What the tracked packets of the sender are now, to compare with later.
+sent() { local n; n=$(counted sender egress "$1" "$2"); echo "${n:-0}"; }
+
+attached() { jq -r --arg owner "test/$1" 'select(.owner == $owner).by' "$packets"; }
+
+# ---- cases ----
+
+t_attached() {
+	local by=tcx
+	kernel_at_least 6.6 || by=clsact
+	ctl packets --json >"$packets"
+	expect_match "^$by\$" "$(attached sender)"
+	expect_match "^$by\$" "$(attached receiver)"
+	expect_match "packets +(active|fallback) +$by" "$(ctl capabilities)"
+}
+
+t_right() {
+	local before
+	before=$(sent 40 rc)
+	capture_begin
+	send dscp=40 count=3
+	[ "$(sent 40 rc)" = "$((before + 3))" ]
+	capture_end >/dev/null
+	[ "$(grep -c 'tos 0xa0' "$capture")" -ge 4 ]
+	expect 'counted at the receiver' test "$(counted receiver ingress 40 rc)" -ge 3
+}
+
+t_wrong() {
+	capture_begin
+	forget_events
+	send dscp=26
+	event kind=violation rule=marking.packet verdict=denied owner=test/sender pod=test/sender dscp:=26 dscp_expected=40 \
+		direction=egress class=rc
+	expect_match '^$' "$(capture_end | grep 'tos 0x68')"
+}
+
+t_wrong6() {
+	forget_events
+	send6 dscp=40
+	no_event marking.packet
+	send6 dscp=0
+	event rule=marking.packet verdict=denied owner=test/sender dscp:=0
+}
+
+t_cnp() {
+	forget_events
+	send dscp=48 opcode=0x81
+	no_event marking.packet
+	send dscp=40 opcode=0x81
+	event rule=marking.packet verdict=denied owner=test/sender dscp:=40 dscp_expected=48 class=cnp
+}
+
+# One event at once, and another one for the rest; the sum is right.
+t_flood() {
+	forget_events
+	send dscp=27 count=500
+	wait_until 5 flood_told
+}
+flood_told() {
+	[ "$(jq -s '[.[] | select(.rule == "marking.packet" and .detail.dscp == 27) | 1 + .merged] | add' "$warden_events")" = 500 ]
+}
+
+t_spoofed() {
+	capture_begin
+	forget_events
+	send dscp=40 from=02:00:00:00:00:99
+	event rule=spoof.source verdict=denied owner=test/sender what=MAC source=02:00:00:00:00:99
+	pause 1.1
+	send dscp=40 source=10.9.9.9
+	event rule=spoof.source verdict=denied owner=test/sender what=address source=10.9.9.9
+	pause 1.1
+	send6 dscp=40 source=2001:db8::9
+	event rule=spoof.source verdict=denied what=address source=2001:db8::9
+	pause 1.1
+	send dscp=40 vlan=7
+	event rule=spoof.source verdict=denied what=VLAN source=7
+	expect_match '^$' "$(capture_end | grep -E '02:00:00:00:00:99 >|10.9.9.9|2001:db8::9|vlan 7')"
+}
+
+# An address that comes to the netdev is the VF's own soon after, and no longer than it has it.
+t_addresses() {
+	local own=10.77.0.200
+	forget_events
+	ip -n sender address add "$own/32" dev "$from_dev"
+	wait_until 3 passes "source=$own"
+	ip -n sender address del "$own/32" dev "$from_dev"
+	wait_until 3 refuses "source=$own"
+	event rule=spoof.source verdict=denied "source=$own"
+}
+passes() { local before; before=$(sources); send dscp=40 "$@"; [ "$(sources)" = "$before" ]; }
+refuses() { ! passes "$@"; }
+sources() { ctl status --json | jq .counters.denied; }
+
+t_beside_others() {
+	tc -n sender qdisc add dev "$from_dev" clsact 2>/dev/null || true
+	tc -n sender filter add dev "$from_dev" egress protocol ip prio 9 flower ip_proto udp dst_port 4791 action pass
+	forget_events
+	send dscp=28
+	event rule=marking.packet verdict=denied dscp:=28
+	send dscp=40
+	expect_match 'Sent [1-9][0-9]* bytes' "$(tc -n sender -s filter show dev "$from_dev" egress)"
+	tc -n sender filter del dev "$from_dev" egress prio 9
+}
+
+# What somebody takes away comes back, and is told; a tcx link only the host can take away.
+t_taken_away() {
+	kernel_at_least 6.6 && skip 'a tcx link is not to be taken away by a pod'
+	forget_events
+	pod_exec sender tc qdisc del dev "$from_dev" clsact
+	event kind=fault rule=warden.fault
+	wait_until 5 wrong_is_denied 29
+}
+wrong_is_denied() {
+	local before
+	before=$(sources)
+	send "dscp=$1"
+	[ "$(sources)" -gt "$before" ]
+}
+
+t_without_wardend() {
+	warden_stop
+	capture_begin
+	send dscp=30
+	expect_match '^$' "$(capture_end | grep 'tos 0x78')"
+	start "$enforce"
+	expect_match '"dscp":30' "$(event rule=marking.packet verdict=denied dscp:=30)"
+	wrong_is_denied 31
+}
+
+t_other_profile() {
+	forget_events
+	start '"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"deny","owners":{"test/send*":"nvidia"}}'
+	send dscp=26
+	no_event marking.packet
+	send dscp=40
+	event rule=marking.packet verdict=denied owner=test/sender dscp:=40 dscp_expected=26
+	expect_match 'DSCP 26 ' "$(ctl packets)"
+}
+
+t_remarked() {
+	start '"mode":"enforce","qos":{"profile":"spiderpool","on_packet":"remark"}'
+	capture_begin
+	forget_events
+	send dscp=26 opcode=5
+	send6 dscp=26 opcode=5
+	event rule=marking.packet verdict=remarked owner=test/sender dscp:=26
+	capture_end >"$lab_state/seen"
+	expect_match '^$' "$(grep -E 'tos 0x68|class 0x68|bad cksum' "$lab_state/seen")"
+	expect_match 'class 0xa0' "$(cat "$lab_state/seen")"
+}
+
+t_observed() {
+	start '"mode":"audit","qos":{"profile":"spiderpool","on_violation":"deny"}'
+	capture_begin
+	forget_events
+	send dscp=26
+	event rule=marking.packet verdict=observed owner=test/sender direction=egress dscp:=26
+	event rule=marking.packet verdict=observed owner=test/receiver direction=ingress dscp:=26 'pod='
+	send dscp=40 source=10.9.9.9
+	event rule=spoof.source verdict=observed source=10.9.9.9
+	expect_match '10.9.9.9' "$(capture_end | grep -E 'tos 0x68|10.9.9.9')"
+}
+
+t_released() {
+	release sender
+	expect_match '^$' "$(ctl packets --json | jq -r 'select(.owner == "test/sender").by')"
+	expect_match '^0$' "$(programs_on sender "$from_dev")"
+	claim sender
+	expect_match '^2$' "$(programs_on sender "$from_dev")"
+}
+programs_on() { ip netns exec "$1" bpftool net show dev "$2" | grep -cE 'vf_(in|e)gress' || true; }
+
+t_off() {
+	start '"qos":{"profile":"spiderpool"},"packets":false'
+	expect_match '^0$' "$(programs_on sender "$from_dev")"
+	expect_match 'packets +unavailable' "$(ctl capabilities)"
+	start '"packets":true'
+	expect_match '^2$' "$(programs_on sender "$from_dev")"
+}
+
+t_unloaded() {
+	warden_unload
+	expect_match '^0$' "$(programs_on sender "$from_dev")"
+	expect_match '^0$' "$(programs_on receiver "$to_dev")"
+}
+
+start() { warden_start "$1"; }
+
+enforce='"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"deny"}'
+rdma_mode exclusive
+rdma_works hcasim || { run_case 'pods with VFs' skip 'no device of a VF in a pod here'; suite_end; exit; }
+pod_create sender --vf next --rdma hcasim
+mapfile -t vfs < <(vf_list)
+pod_create receiver --vf "${vfs[$((${#vfs[@]} - 1))]}" --rdma hcasim
+from_dev=$(pod_netdev sender) to_dev=$(pod_netdev receiver)
+from_mac=$(pod_mac sender "$from_dev") to_mac=$(pod_mac receiver "$to_dev")
+start "$enforce" || { echo 'not ok - wardend starts'; exit 1; }
+claim sender
+claim receiver
+run_case 'both programs are on both VFs' t_attached
+run_case 'a right packet passes and is counted' t_right
+run_case 'a wrong DSCP is dropped' t_wrong
+run_case 'a wrong DSCP is dropped in IPv6' t_wrong6
+run_case 'a CNP has a DSCP of its own' t_cnp
+run_case 'a flood is told whole' t_flood
+run_case 'foreign sources are dropped' t_spoofed
+run_case 'the VF owns the addresses that it has now' t_addresses
+run_case 'beside the filters of others' t_beside_others
+run_case 'what is taken away comes back' t_taken_away
+run_case 'in force without wardend, and taken over by the next' t_without_wardend
+run_case "an owner's own profile" t_other_profile
+run_case 'a wrong DSCP is remarked' t_remarked
+run_case 'audit mode tells and drops nothing' t_observed
+run_case 'released and claimed again' t_released
+run_case 'switched off and on' t_off
+run_case 'unloaded' t_unloaded
+delete_pods_except ''
+suite_end
