@@ -630,10 +630,8 @@ static int check(struct daemon *d, const struct arguments *args, struct err *err
 
 static int unload(const struct config *config, struct err *err)
 {
-	int r = loader_unload(config->bpffs, err);
+	int r = loader_unload(config->bpffs, packets_unload, err);
 
-	if (!r)
-		packets_unload();
 	return r ? r : journal_remove(config->state_dir, err);
 }
 

@@ -763,11 +763,12 @@ size_t loader_programs(struct loader *l, struct program_info *infos, size_t max)
 	return n;
 }
 
-int loader_unload(const char *bpffs, struct err *err)
+int loader_unload(const char *bpffs, void (*first)(void), struct err *err)
 {
 	_cleanup_close_ int lock = pins_lock(bpffs, err);
 
 	if (lock < 0)
 		return lock == -ENOENT ? 0 : lock;
+	first();
 	return pins_remove(bpffs, err);
 }

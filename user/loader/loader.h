@@ -144,7 +144,10 @@ struct program_info {
 /* Up to `max` attached programs; returns how many. */
 size_t loader_programs(struct loader *loader, struct program_info *programs, size_t max);
 
-/* Removes every pin, and with the links every program. An absent folder is fine; -EBUSY: a wardend runs. */
-int loader_unload(const char *bpffs, struct err *err);
+/*
+ * Removes every pin, and with the links every program; `first` takes away what holds programs without a pin. An absent
+ * folder is fine; -EBUSY: a wardend runs.
+ */
+int loader_unload(const char *bpffs, void (*first)(void), struct err *err);
 
 #endif
