@@ -128,6 +128,7 @@ static __always_inline void audit_marking(__u32 index, const struct marking_find
 	struct warden_device *device = bpf_map_lookup_elem(&devices, &index);
 	const struct warden_settings *s = settings_get();
 	struct touch t = { .ib_index = index };
+	__u8 reaction;
 
 	if (!device || !s)
 		return;
@@ -135,8 +136,11 @@ static __always_inline void audit_marking(__u32 index, const struct marking_find
 	if (!f->wrong)
 		return;
 	t.dev = device->uverbs;
+	/* By constant places: the verifier of 6.1 does not see that the rule is one of these two. */
+	reaction = f->rule == RULE_MARKING_PRIORITY ? s->reactions[RULE_MARKING_PRIORITY]
+						    : s->reactions[RULE_MARKING_DSCP];
 	/* Only "kill" can be done from here; "deny" was the guard's to do, and what comes here went past it. */
-	if (s->reactions[f->rule % WARDEN_MAX_RULES] == REACTION_KILL)
+	if (reaction == REACTION_KILL)
 		react(&t, s, f->rule, HOOK_LAST, f->arg0, f->arg1);
 	else
 		report(&t, f->rule, VERDICT_OBSERVED, f->arg0, f->arg1);

@@ -370,7 +370,7 @@ static void uevent_ready(struct source *source, uint32_t events)
 	if (len <= 0 || loader_rdma_attached(d->loader))
 		return;
 	message[len] = '\0';
-	if (strncmp(message, "add@/module/", 12))
+	if (strncmp(message, "add@/module/", 12) || !loader_waits_for(d->loader, message + 12))
 		return;
 	/* The uevent comes before the module is live, and its BTF with it. */
 	d->tries_left = MODULE_TRIES;

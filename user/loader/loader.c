@@ -623,6 +623,15 @@ bool loader_rdma_attached(const struct loader *l)
 	return true;
 }
 
+bool loader_waits_for(const struct loader *l, const char *module)
+{
+	for (enum object_id id = OBJECT_NETNS; id < OBJECT_IDS; id++)
+		for (const char *const *m = objects[id].modules; !l->attached[id] && *m; m++)
+			if (!strcmp(*m, module))
+				return true;
+	return false;
+}
+
 bool loader_audits_kernel_copy(const struct loader *l)
 {
 	return l->attached[OBJECT_VERBS];

@@ -75,6 +75,8 @@ int loader_attach_guard(struct loader *loader, struct err *err);
 int loader_attach_rdma(struct loader *loader);
 /* True when the programs of loader_attach_rdma() are all attached. */
 bool loader_rdma_attached(const struct loader *loader);
+/* Whether something that is not attached needs the module of that name. */
+bool loader_waits_for(const struct loader *loader, const char *module);
 bool loader_audits_kernel_copy(const struct loader *loader);
 /* As settings.judged_twice (warden.h): whose touches a second program judges too. */
 uint32_t loader_judged_twice(const struct loader *loader);
