@@ -252,6 +252,69 @@ static void keys_of_a_profile(void **state)
 	}
 }
 
+static void profiles_of_some(void **state)
+{
+	struct config c =
+		good("{\"qos\":{\"owners\":{\"ml/special\":{\"base\":\"nvidia\",\"mtu\":9000},\"ml/*\":\"nvidia\"},"
+		     "\"resources\":{\"nvidia.com/roce_*\":\"nvidia\"},\"profile\":\"spiderpool\"}}");
+	static const struct {
+		const char *owner, *resource, *profile;
+	} cases[] = {
+		{ "ml/special", "", "custom" },
+		{ "ml/train-0", "", "nvidia" },
+		{ "mlx/train-0", "", "spiderpool" },
+		{ "web/a", "nvidia.com/roce_a", "nvidia" },
+		{ "web/a", "intel.com/roce_a", "spiderpool" },
+		{ "web/a", "", "spiderpool" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_string_equal(config_profile(&c, cases[i].owner, cases[i].resource)->name, cases[i].profile);
+	assert_int_equal(config_profile(&c, "ml/special", "")->mtu, 9000);
+	c = good("{\"qos\":{\"owners\":{\"a/*\":\"nvidia\"}}}");
+	assert_string_equal(config_profile(&c, "b/b", "")->name, "");
+	assert_true(config_packets(&c));
+	bad("{\"qos\":{\"owners\":{}}}", -EINVAL, "lacks the key \"profile\"");
+	bad("{\"qos\":{\"owners\":[]}}", -EINVAL, "\"qos.owners\" must be an object");
+	bad("{\"qos\":{\"owners\":{\"\":\"nvidia\"}}}", -EINVAL, "empty or too long");
+	bad("{\"qos\":{\"owners\":{\"a/b\":\"cisco\"}}}", -EINVAL, "\"qos.owners.a/b\" must be");
+	bad("{\"qos\":{\"owners\":{\"a/b\":\"nvidia\",\"a/b\":\"nvidia\"}}}", -EINVAL,
+	    "\"qos.owners.a/b\" stands twice");
+	bad("{\"qos\":{\"resources\":{\"a/b\":{\"base\":\"nvidia\",\"priority\":4}}}}", -EINVAL,
+	    "\"qos.resources.a/b\": dscp 26 is mapped to priority 3");
+}
+
+static void packets(void **state)
+{
+	struct config c = good("{}");
+
+	(void)state;
+	assert_false(config_packets(&c));
+	assert_int_equal(config_source_action(&c), VF_OBSERVE);
+	c = good("{\"packets\":true,\"mode\":\"enforce\"}");
+	assert_true(config_packets(&c));
+	assert_int_equal(config_source_action(&c), VF_DROP);
+	c = good("{\"packets\":false,\"qos\":{\"profile\":\"nvidia\"}}");
+	assert_false(config_packets(&c));
+	c = good(
+		"{\"mode\":\"enforce\",\"reactions\":{\"spoof.source\":\"observe\"},\"qos\":{\"profile\":\"nvidia\"}}");
+	assert_true(config_packets(&c));
+	assert_int_equal(config_source_action(&c), VF_OBSERVE);
+	assert_int_equal(config_packet_action(&c), VF_OBSERVE);
+	c = good("{\"mode\":\"enforce\",\"qos\":{\"profile\":\"nvidia\",\"on_violation\":\"kill\"}}");
+	assert_int_equal(config_packet_action(&c), VF_DROP);
+	c = good("{\"mode\":\"enforce\",\"qos\":{\"profile\":\"nvidia\",\"on_violation\":\"deny\",\"on_packet\":"
+		 "\"remark\"}}");
+	assert_int_equal(config_packet_action(&c), VF_REMARK);
+	c.mode = MODE_AUDIT;
+	assert_int_equal(config_packet_action(&c), VF_OBSERVE);
+	bad("{\"packets\":1}", -EINVAL, "\"packets\" must be true or false");
+	bad("{\"qos\":{\"on_packet\":\"deny\"}}", -EINVAL,
+	    "\"qos.on_packet\" must be one of \"observe\", \"remark\", \"drop\"");
+	bad("{\"reactions\":{\"spoof.source\":\"kill\"}}", -EINVAL, "must be one of \"observe\", \"deny\"");
+}
+
 static void qos_netdevs(void **state)
 {
 	struct config c = good("{\"qos\":{\"profile\":\"nvidia\",\"netdevs\":[\"ens1f0np0\",\"x\"]}}");
@@ -509,6 +572,8 @@ int main(void)
 		cmocka_unit_test(profile_on_a_base),
 		cmocka_unit_test(profile_contradicts_itself),
 		cmocka_unit_test(keys_of_a_profile),
+		cmocka_unit_test(profiles_of_some),
+		cmocka_unit_test(packets),
 		cmocka_unit_test(qos_netdevs),
 		cmocka_unit_test(unknown_keys),
 		cmocka_unit_test(an_endless_unknown_key),

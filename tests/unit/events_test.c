@@ -266,6 +266,62 @@ static void a_wrong_priority(void **state)
 	cJSON_Delete(feed(*state, &ev));
 }
 
+static void a_wrong_packet(void **state)
+{
+	struct warden_event ev = violation(RULE_MARKING_PACKET);
+	cJSON *json;
+
+	ev.arg[0] = PACKET_ARG(26, PACKET_UNTAGGED, ROCE_UD, DIRECTION_EGRESS);
+	ev.arg[1] = 1ull << 40;
+	json = feed(*state, &ev);
+	number_is(json, "detail.dscp", 26);
+	text_is(json, "detail.dscp_expected", "40");
+	text_is(json, "detail.class", "ud");
+	text_is(json, "detail.direction", "egress");
+	number_is(json, "actor.pid", 0);
+	text_is(json, "message", "a RoCE packet with DSCP 26 was sent; the profile expects DSCP 40");
+	cJSON_Delete(json);
+	ev.arg[0] = PACKET_ARG(40, 3, ROCE_CLASSES, DIRECTION_INGRESS);
+	json = feed(*state, &ev);
+	number_is(json, "detail.pcp", 3);
+	text_is(json, "detail.class", "any");
+	text_is(json, "actor.pod", ""); /* who sent it is not known here */
+	text_is(json, "message", "a RoCE packet with DSCP 40 and priority 3 was received; the profile expects DSCP 40");
+	cJSON_Delete(json);
+	ev.arg[0] = ev.arg[1] = ~0ull; /* not from a wardend */
+	cJSON_Delete(feed(*state, &ev));
+}
+
+static void a_foreign_source(void **state)
+{
+	static const struct {
+		uint64_t what, vlan;
+		const char *hex, *name, *text;
+	} cases[] = {
+		{ SPOOFED_MAC, 0, "0200000000fe", "MAC", "02:00:00:00:00:fe" },
+		{ SPOOFED_VLAN, 7, "", "VLAN", "7" },
+		{ SPOOFED_ADDRESS, 0, "0a010203", "address", "10.1.2.3" },
+		{ SPOOFED_ADDRESS, 0, "fd000000000000000000000000000001", "address", "fd00::1" },
+		{ 0, 0, "", "source", "" }, /* merged: what it was is not kept */
+		{ SPOOFED_MAC, 0, "02xy", "MAC", "" }, /* and what no program tells */
+		{ SPOOFED_ADDRESS, 0, "fd0000000000000000000000000000010000", "address", "" },
+		{ 99, 0, "00", "source", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct warden_event ev = violation(RULE_SPOOF_SOURCE);
+		cJSON *json;
+
+		ev.arg[0] = cases[i].what;
+		ev.arg[1] = cases[i].vlan;
+		memcpy(ev.text, cases[i].hex, strlen(cases[i].hex));
+		json = feed(*state, &ev);
+		text_is(json, "detail.what", cases[i].name);
+		text_is(json, "detail.source", cases[i].text);
+		cJSON_Delete(json);
+	}
+}
+
 static void merged_ones(void **state)
 {
 	struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
@@ -560,6 +616,8 @@ int main(void)
 		CASE(a_wrong_dscp),
 		CASE(a_wrong_priority),
 		CASE(a_move),
+		CASE(a_wrong_packet),
+		CASE(a_foreign_source),
 		CASE(merged_ones),
 		CASE(tampering),
 		CASE(a_netdev_that_moves),
