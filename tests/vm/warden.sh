@@ -59,8 +59,12 @@ pod_device() { if [ "$(pod_get "$1" kind)" = hcasim ]; then pod_vf "$1"; else po
 
 pod_netns() { if pod_is_host "$1"; then echo /proc/1/ns/net; else echo "$1"; fi; }
 
-# A pod owns its device, by netns and cgroup.
-claim() { ctl claim --device "$(pod_device "$1")" --netns "$(pod_netns "$1")" --cgroup "$(pod_cgroup "$1")" --owner "test/$1"; }
+# A pod owns its device, by netns and cgroup. POD [OPTION…]
+claim() {
+	local pod=$1
+	shift
+	ctl claim --device "$(pod_device "$pod")" --netns "$(pod_netns "$pod")" --cgroup "$(pod_cgroup "$pod")" --owner "test/$pod" "$@"
+}
 release() { ctl release --device "$(pod_device "$1")"; }
 
 # The last event that has all of the pieces of text, whole.

@@ -183,6 +183,27 @@ t_other_profile() {
 	send dscp=40
 	event rule=marking.packet verdict=denied owner=test/sender dscp:=40 dscp_expected=26
 	expect_match 'DSCP 26 ' "$(ctl packets)"
+	# The verdict on verbs has it too.
+	pod_exec sender uverbs modify "$(pod_uverbs sender)" --tclass 104
+	expect_fail 'the class of the other profile' pod_exec sender uverbs modify "$(pod_uverbs sender)" --tclass 160
+	pod_exec receiver uverbs modify "$(pod_uverbs receiver)" --tclass 160
+	expect_fail 'the class of the other profile' pod_exec receiver uverbs modify "$(pod_uverbs receiver)" --tclass 104
+}
+
+t_resource() {
+	start '"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"deny","resources":{"test.io/roce_*":"nvidia"}}'
+	wrong_is_denied 26
+	release sender
+	expect_match 'give DOMAIN/NAME' "$(claim sender --resource roce_a 2>&1 || true)"
+	claim sender --resource test.io/roce_a
+	expect_match '"resource":"test.io/roce_a"' "$(ctl devices --json)"
+	wrong_is_denied 40
+	expect_fail 'the class of the resource' wrong_is_denied 26
+	warden_stop
+	start '"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"deny","resources":{"test.io/roce_*":"nvidia"}}'
+	wrong_is_denied 40
+	release sender
+	claim sender
 }
 
 t_remarked() {
@@ -257,6 +278,7 @@ run_case 'beside the filters of others' t_beside_others
 run_case 'what is taken away comes back' t_taken_away
 run_case 'in force without wardend, and taken over by the next' t_without_wardend
 run_case "an owner's own profile" t_other_profile
+run_case "a resource's own profile, which outlives a wardend" t_resource
 run_case 'a wrong DSCP is remarked' t_remarked
 run_case 'audit mode tells and drops nothing' t_observed
 run_case 'released and claimed again' t_released
