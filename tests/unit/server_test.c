@@ -31,6 +31,8 @@ static int silent; /* a connection from the beginning, on which nothing is said 
 struct daemon {
 	struct loop *loop;
 	struct events *events;
+	struct reply *later[4]; /* answers that wait for "answer" */
+	size_t later_count;
 };
 
 static double number(const cJSON *args, const char *name)
@@ -107,6 +109,35 @@ static int handle_publish(void *ctx, const cJSON *args, struct reply *reply, str
 	return 0;
 }
 
+static int handle_later(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
+{
+	struct daemon *d = ctx;
+
+	(void)args;
+	(void)err;
+	d->later[d->later_count++] = reply_later(reply);
+	return REPLY_LATER;
+}
+
+/* Ends all that wait: with an item, or with an error where there is a "code". */
+static int handle_answer(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
+{
+	bool wrong = cJSON_HasObjectItem(args, "code");
+	struct daemon *d = ctx;
+	struct err why;
+
+	(void)reply;
+	(void)err;
+	fail(&why, -EIO, "not so");
+	for (size_t i = 0; i < d->later_count; i++) {
+		if (!wrong)
+			reply_item(d->later[i], cJSON_CreateString("at last"));
+		reply_end(d->later[i], wrong ? -EIO : 0, &why);
+	}
+	d->later_count = 0;
+	return 0;
+}
+
 static int handle_stop(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
 	struct daemon *d = ctx;
@@ -119,8 +150,10 @@ static int handle_stop(void *ctx, const cJSON *args, struct reply *reply, struct
 }
 
 static const struct request_kind kinds[] = {
-	{ "echo", handle_echo },     { "busy", handle_busy },       { "peer", handle_peer }, { "big", handle_big },
-	{ "follow", handle_follow }, { "publish", handle_publish }, { "stop", handle_stop }, { NULL, NULL },
+	{ "echo", handle_echo }, { "busy", handle_busy },     { "peer", handle_peer },
+	{ "big", handle_big },   { "follow", handle_follow }, { "publish", handle_publish },
+	{ "stop", handle_stop }, { "later", handle_later },   { "answer", handle_answer },
+	{ NULL, NULL },
 };
 
 /* Ends by exit(), so that a sanitizer looks for leaks. */
@@ -373,6 +406,46 @@ static void the_largest_request(void **state)
 	say(fd, text);
 	hears(fd, "\"errno\":90");
 	hears_end(fd);
+}
+
+static void an_answer_that_comes_later(void **state)
+{
+	int fd = dial(), other = dial();
+
+	(void)state;
+	/* What is behind it on the same connection waits; others do not. */
+	say(fd, "{\"request\":\"later\"}\n{\"request\":\"busy\"}\n");
+	say(other, "{\"request\":\"busy\"}\n");
+	hears(other, "\"errno\":16");
+	say(other, "{\"request\":\"answer\"}\n");
+	hears(other, "\"ok\":true");
+	hears(fd, "at last");
+	hears(fd, "\"ok\":true");
+	hears(fd, "\"errno\":16");
+	say(fd, "{\"request\":\"later\"}\n");
+	say(other, "{\"request\":\"peer\"}\n");
+	hears(other, "\"pid\"");
+	hears(other, "\"ok\":true");
+	say(other, "{\"request\":\"answer\",\"code\":1}\n");
+	hears(other, "\"ok\":true");
+	hears(fd, "not so");
+	close(fd);
+	close(other);
+}
+
+static void who_does_not_wait_for_it(void **state)
+{
+	int fd = dial(), other = dial();
+
+	(void)state;
+	say(fd, "{\"request\":\"later\"}\n{\"request\":\"busy\"}\n");
+	say(other, "{\"request\":\"busy\"}\n");
+	hears(other, "\"errno\":16");
+	close(fd);
+	say(other, "{\"request\":\"answer\"}\n");
+	hears(other, "\"ok\":true");
+	close(other);
+	still_serves();
 }
 
 /* 64 are served at once, one of which is the silent one. */
@@ -635,6 +708,8 @@ int main(void)
 		cmocka_unit_test(several_in_one_write),
 		cmocka_unit_test(ten_mib_without_a_newline),
 		cmocka_unit_test(the_largest_request),
+		cmocka_unit_test(an_answer_that_comes_later),
+		cmocka_unit_test(who_does_not_wait_for_it),
 		cmocka_unit_test(seventy_connections),
 		cmocka_unit_test(an_answer_with_a_hole),
 		cmocka_unit_test(a_follower),

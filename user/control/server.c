@@ -20,6 +20,7 @@
 
 #define MAX_CLIENTS 64
 #define MAX_OUTPUT (4 << 20) /* what a slow reader may have waiting */
+#define INPUT_ROOM (64 * 1024) /* to begin with */
 #define REQUEST_SECONDS 10 /* for a request to become whole */
 
 struct client {
@@ -29,11 +30,12 @@ struct client {
 	struct server *server;
 	struct peer peer;
 	char *in;
-	size_t in_len;
+	size_t in_len, in_room;
 	char *out;
 	size_t out_len, out_sent, out_room;
 	uint64_t deadline_ns; /* of the request that has begun; 0: none has */
 	uint64_t lost; /* events that did not fit */
+	struct reply *later; /* the answer that is waited for */
 	bool follows, closing;
 };
 
@@ -47,7 +49,7 @@ struct server {
 };
 
 struct reply {
-	struct client *client;
+	struct client *client; /* NULL: it has gone */
 };
 
 /* ---- output ---- */
@@ -124,7 +126,7 @@ static void out_end(struct client *c, int code, const struct err *err)
 
 static void want(struct client *c)
 {
-	uint32_t events = c->closing ? 0 : EPOLLIN;
+	uint32_t events = c->closing || c->later ? 0 : EPOLLIN;
 
 	if (c->out_sent < c->out_len)
 		events |= EPOLLOUT;
@@ -148,12 +150,16 @@ static int flush(struct client *c)
 
 void reply_item(struct reply *reply, cJSON *item)
 {
-	out_json(reply->client, item);
+	if (reply->client)
+		out_json(reply->client, item);
+	else
+		cJSON_Delete(item);
 }
 
 void reply_line(struct reply *reply, const char *line, size_t len)
 {
-	out_answer(reply->client, line, len);
+	if (reply->client)
+		out_answer(reply->client, line, len);
 }
 
 const struct peer *reply_peer(const struct reply *reply)
@@ -219,6 +225,8 @@ static void client_close(struct client *c)
 	timer_arm(c->server);
 	if (c->follows)
 		events_unfollow(c->server->options.events, &c->follower);
+	if (c->later)
+		c->later->client = NULL;
 	loop_remove(c->server->loop, &c->source);
 	util_close(&c->source.fd);
 	free(c->in);
@@ -262,7 +270,7 @@ static void serve_line(struct client *c, const char *line, size_t len)
 	int r = request ? dispatch(c, request, &err) : fail(&err, -EINVAL, "the request is not JSON");
 
 	cJSON_Delete(request);
-	if (r || !c->follows)
+	if (r != REPLY_LATER && (r || !c->follows))
 		out_end(c, r, &err);
 }
 
@@ -282,7 +290,7 @@ static void serve_input(struct client *c)
 	size_t left = c->in_len;
 	bool begun = !c->deadline_ns;
 
-	while (!c->closing && (newline = memchr(start, '\n', left))) {
+	while (!c->closing && !c->later && (newline = memchr(start, '\n', left))) {
 		serve_line(c, start, (size_t)(newline - start));
 		left -= (size_t)(newline + 1 - start);
 		start = newline + 1;
@@ -292,18 +300,63 @@ static void serve_input(struct client *c)
 	c->in_len = left;
 	if (c->closing)
 		return;
-	if (!left)
+	if (!left || c->later) /* what waits behind an answer has time */
 		c->deadline_ns = 0;
 	else if (begun) /* more bytes of the same request do not prolong its time */
 		c->deadline_ns = boot_ns() + REQUEST_SECONDS * 1000000000ull;
 	if (left == CONTROL_MAX_REQUEST)
-		refuse(c, -EMSGSIZE, "the request is larger than 65536 bytes");
+		refuse(c, -EMSGSIZE, "the request is larger than 4 MiB");
+}
+
+struct reply *reply_later(struct reply *reply)
+{
+	struct reply *later = calloc(1, sizeof(*later));
+
+	if (!later)
+		return NULL;
+	later->client = reply->client;
+	reply->client->later = later;
+	return later;
+}
+
+void reply_end(struct reply *later, int code, const struct err *err)
+{
+	struct client *c = later->client;
+
+	free(later);
+	if (!c)
+		return;
+	c->later = NULL;
+	out_end(c, code, err);
+	serve_input(c);
+	flush(c); /* a broken connection is noticed by the loop */
+	want(c);
+}
+
+static bool in_grow(struct client *c)
+{
+	size_t room = c->in_room * 4 < CONTROL_MAX_REQUEST ? c->in_room * 4 : CONTROL_MAX_REQUEST;
+	char *grown;
+
+	if (c->in_len < c->in_room)
+		return true;
+	grown = realloc(c->in, room);
+	if (!grown)
+		return false;
+	c->in = grown;
+	c->in_room = room;
+	return true;
 }
 
 static void client_input(struct client *c)
 {
-	ssize_t n = recv(c->source.fd, c->in + c->in_len, CONTROL_MAX_REQUEST - c->in_len, MSG_DONTWAIT);
+	ssize_t n;
 
+	if (!in_grow(c)) {
+		refuse(c, -ENOMEM, "out of memory");
+		return;
+	}
+	n = recv(c->source.fd, c->in + c->in_len, c->in_room - c->in_len, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n > 0) {
@@ -321,7 +374,7 @@ static void client_ready(struct source *source, uint32_t events)
 	struct client *c = CONTAINER_OF(source, struct client, source);
 	bool broken = events & (EPOLLERR | EPOLLHUP);
 
-	if (events & EPOLLIN && !c->closing)
+	if (events & EPOLLIN && !c->closing && !c->later)
 		client_input(c);
 	if (!flush(c) && c->lost)
 		tell_lost(c); /* perhaps no event comes for long that would */
@@ -344,7 +397,8 @@ static int client_add(struct server *s, int fd, const struct ucred *cred)
 		.source = { .fd = fd, .ready = client_ready },
 		.server = s,
 		.peer = { .pid = (uint32_t)cred->pid, .uid = cred->uid },
-		.in = malloc(CONTROL_MAX_REQUEST),
+		.in = malloc(INPUT_ROOM),
+		.in_room = INPUT_ROOM,
 		.deadline_ns = boot_ns() + REQUEST_SECONDS * 1000000000ull,
 	};
 	if (!c->in || loop_add(s->loop, &c->source, EPOLLIN)) {

@@ -16,7 +16,7 @@
 #include "lib/loop.h"
 #include "report/events.h"
 
-#define CONTROL_MAX_REQUEST (64 * 1024)
+#define CONTROL_MAX_REQUEST (4 << 20) /* a network configuration of 1 MiB, as a string in JSON */
 
 struct server;
 struct reply;
@@ -25,9 +25,14 @@ struct peer {
 	uint32_t pid, uid;
 };
 
+#define REPLY_LATER 1
+
 struct request_kind {
 	const char *name;
-	/* Answers with items; 0, or -errno with the reason. Must not change anything when it fails. */
+	/*
+	 * Answers with items; 0, or -errno with the reason, and then nothing must be changed. Or, after reply_later(),
+	 * REPLY_LATER.
+	 */
 	int (*handle)(void *ctx, const cJSON *args, struct reply *reply, struct err *err);
 };
 
@@ -45,6 +50,12 @@ void server_close(struct server *server);
 /* Sends one item and takes it apart. */
 void reply_item(struct reply *reply, cJSON *item);
 void reply_line(struct reply *reply, const char *line, size_t len);
+/*
+ * The answer comes later, from the loop's thread, by reply_end(); until then the connection's next request waits. NULL: out
+ * of memory. It is to be ended also when who asked has gone, which reply_item() and reply_end() do not mind.
+ */
+struct reply *reply_later(struct reply *reply);
+void reply_end(struct reply *later, int code, const struct err *err);
 /* From now on the connection gets each event as it comes. */
 void reply_follow(struct reply *reply);
 const struct peer *reply_peer(const struct reply *reply);
