@@ -191,23 +191,63 @@ static void environment(void **state)
 	assert_contains(note(&a, "environment.STATUS"), "CNI_COMMAND=STATUS\nCNI_PATH=");
 }
 
-/* Neither descriptors nor signals of the daemon reach the plugin. */
-static void process(void **state)
+/* A plugin that is no shell, as these set up signals of their own. */
+static void prepare_signals(struct attempt *a)
+{
+	char text[PATH_MAX + 512];
+	const char *path;
+
+	prepare(a, "1.0.0", "");
+	snprintf(text, sizeof(text),
+		 "#!/usr/bin/awk -f\n"
+		 "BEGIN {\n"
+		 "\twhile ((getline line < \"/proc/self/status\") > 0) if (line ~ /^Sig(Blk|Ign)/) print line > "
+		 "\"%s/signals\"\n"
+		 "\tprint \"{\\\"ips\\\":[{\\\"address\\\":\\\"10.9.0.5/24\\\"}]}\"\n"
+		 "}\n",
+		 a->log);
+	path = temp_file("signals.awk", text, strlen(text));
+	assert_int_equal(chmod(path, 0700), 0);
+	strcpy(a->conf.ipam_type, "signals.awk");
+	strcpy(a->env.path, temp_dir());
+}
+
+/* The daemon blocks and ignores some; a plugin is to begin with none of that. */
+static void signals(void **state)
 {
 	_cleanup_(attempt_free) struct attempt a;
-	sigset_t term, old;
-	int stray = open("/dev/zero", O_RDONLY), failed;
 	void (*pipe_before)(int) = signal(SIGPIPE, SIG_IGN);
+	struct ipam_call call;
 	const char *ignored;
+	sigset_t term, old;
+	int r;
 
 	(void)state;
-	assert_int_equal(dup2(stray, 77), 77);
+	prepare_signals(&a);
+	call = call_of(&a, LONG_MS);
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, &old);
-	failed = add(&a, ",\"behaviour\":\"process\"", LONG_MS);
+	r = ipam_add(&call, &a.result, NULL, &a.e);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	signal(SIGPIPE, pipe_before);
+	if (r)
+		test_fail("%s (%s)", a.e.msg, a.e.details);
+	assert_contains(note(&a, "signals"), "SigBlk:\t0000000000000000");
+	ignored = strstr(note(&a, "signals"), "SigIgn:\t");
+	assert_non_null(ignored);
+	/* libc has two of its own above the first 31. */
+	assert_int_equal(strtoull(ignored + 8, NULL, 16) & 0x7fffffff, 0);
+}
+
+static void descriptors(void **state)
+{
+	_cleanup_(attempt_free) struct attempt a;
+	int stray = open("/dev/zero", O_RDONLY), failed;
+
+	(void)state;
+	assert_int_equal(dup2(stray, 77), 77);
+	failed = add(&a, ",\"behaviour\":\"descriptors\"", LONG_MS);
 	close(77);
 	close(stray);
 	if (failed)
@@ -215,11 +255,6 @@ static void process(void **state)
 	assert_contains(note(&a, "fds"), " 0 -> /memfd:");
 	assert_contains(note(&a, "fds"), " 2 -> pipe:");
 	assert_null(strstr(note(&a, "fds"), "/dev/zero"));
-	assert_contains(note(&a, "signals"), "SigBlk:\t0000000000000000");
-	ignored = strstr(note(&a, "signals"), "SigIgn:\t");
-	assert_non_null(ignored);
-	/* libc has two of its own above the first 31. */
-	assert_int_equal(strtoull(ignored + 8, NULL, 16) & 0x7fffffff, 0);
 }
 
 static void gc(void **state)
@@ -374,6 +409,7 @@ static void missing_plugin(void **state)
 	call = call_of(&a, LONG_MS);
 	assert_true(ipam_add(&call, &a.result, NULL, &a.e) < 0);
 	assert_contains(a.e.msg, "failed to find plugin \"not-there\" in path [");
+	assert_string_equal(a.e.details, "");
 	assert_true(ipam_status(&call, &a.e) < 0);
 	assert_int_equal(a.e.code, CNI_NOT_AVAILABLE);
 	/* Neither a folder nor a file that cannot be run is a plugin. */
@@ -524,7 +560,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(result),
 		cmocka_unit_test(environment),
-		cmocka_unit_test(process),
+		cmocka_unit_test(signals),
+		cmocka_unit_test(descriptors),
 		cmocka_unit_test(gc),
 		cmocka_unit_test(older_versions),
 		cmocka_unit_test(errors_are_passed_on),

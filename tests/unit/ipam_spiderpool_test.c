@@ -193,7 +193,7 @@ static void unusable_answers(void **state)
 		  CNI_DECODE,
 		  "stands twice" },
 		{ { 200,
-		    "{\"ips\":[{\"version\":4,\"nic\":\"net1\",\"address\":\"10.0.0.1/8\"}],"
+		    "{\"ips\":[{\"version\":4,\"nic\":\"net1\",\"address\":\"10.0.0.1/8\",\"vlan\":7}],"
 		    "\"routes\":[{\"ifName\":\"net1\",\"dst\":\"x\",\"gw\":\"10.0.0.2\"}]}",
 		    MANNER_PLAIN },
 		  CNI_DECODE,
@@ -289,6 +289,20 @@ static void absent(void **state)
 	a.call.deadline_ns = 0;
 	assert_true(ipam_status(&a.call, &a.e) < 0);
 	assert_int_equal(a.e.code, CNI_NOT_AVAILABLE);
+}
+
+/* What was never asked for is not given back. */
+static void vanishes_before_the_request(void **state)
+{
+	_cleanup_(finish) struct attempt a = { .agent.vanishes = true };
+
+	(void)state;
+	prepare(&a, "");
+	assert_true(add(&a) < 0);
+	assert_int_equal(a.e.code, CNI_TRY_AGAIN);
+	assert_contains(a.e.msg, "POST /ipam/ip");
+	assert_string_equal(a.e.details, "");
+	assert_int_equal(a.agent.count, 1);
 }
 
 /* An agent that answers does not hold up the end of a pod; one that does not answer must be asked again. */
@@ -407,6 +421,7 @@ int main(void)
 		cmocka_unit_test(failed_undo),
 		cmocka_unit_test(unhealthy),
 		cmocka_unit_test(absent),
+		cmocka_unit_test(vanishes_before_the_request),
 		cmocka_unit_test(deletions),
 		cmocka_unit_test(needs_the_pod),
 		cmocka_unit_test(other_commands),

@@ -19,11 +19,7 @@ result() {
 
 case $what in
 '' | ok) [ "$CNI_COMMAND" != ADD ] || result ;;
-process) # what it was started with, beside the environment
-	ls -l "/proc/$$/fd" >"$log/fds"
-	grep -E '^Sig(Blk|Ign)' "/proc/$$/status" >"$log/signals"
-	result
-	;;
+descriptors) ls -l "/proc/$$/fd" >"$log/fds"; result ;;
 hang) sleep 1000 & echo $! >"$log/pid"; wait ;;
 stubborn) trap '' TERM INT HUP; sleep 1000 & echo $! >"$log/pid"; wait; wait ;;
 stop) echo $$ >"$log/pid"; kill -STOP $$ ;;

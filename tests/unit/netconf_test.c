@@ -496,6 +496,7 @@ static void broken_bytes(void **state)
 	bad_text(CNI_DEL, nul, sizeof(nul) - 1, CNI_DECODE, "NUL");
 	bad_string(CNI_DEL, CONF("1.0.0", ",\"mac\":\"\\u0000\""), CNI_DECODE, "NUL");
 	bad_string(CNI_DEL, CONF("1.0.0", ",\"mac\":\"\xff\""), CNI_DECODE, "UTF-8");
+	bad_string(CNI_DEL, CONF("1.0.0", ",\"mac\":\"\xc0\x80\x80\x80\""), CNI_DECODE, "UTF-8");
 	bad_string(CNI_DEL, CONF("1.0.0", ",\"mac\":\"\xc0\xaf\""), CNI_DECODE, "UTF-8"); /* overlong */
 	bad_string(CNI_DEL, CONF("1.0.0", ",\"mac\":\"\xed\xa0\x80\""), CNI_DECODE, "UTF-8"); /* a surrogate */
 	bad_string(CNI_DEL, CONF("1.0.0", ",\"mac\":\"\xf4\x90\x80\x80\""), CNI_DECODE, "UTF-8"); /* past the last */

@@ -35,6 +35,7 @@ struct answer {
 
 struct standin {
 	struct answer health, post, delete;
+	bool vanishes; /* its socket is gone once it has answered that it is healthy */
 	char path[100];
 	int fd;
 	pthread_t thread;
@@ -148,6 +149,8 @@ static void *standin_serve(void *ctx)
 		answer = standin_choose(s, request);
 		s->requests[s->count] = request;
 		s->count++;
+		if (s->vanishes)
+			unlink(s->path);
 		standin_answer(fd, &answer);
 		close(fd);
 	}

@@ -104,12 +104,11 @@ static size_t take_body(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
-/* Nothing of the daemon's environment, such as a proxy, and nothing but the agent's socket. */
+/* With a unix socket libcurl uses no proxy, whatever the environment says. */
 static CURLcode set_up(CURL *curl, const char *socket, unsigned int ms, struct curl_slist *headers, struct reply *reply)
 {
 	CURLcode r = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
 
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
 	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
