@@ -13,6 +13,7 @@
 struct sriov_vf {
 	uint8_t mac[6]; /* administrative; zero: the VF chooses */
 	int64_t vlan, vlan_qos;
+	int vlan_proto; /* ETH_P_8021Q or ETH_P_8021AD */
 	int64_t min_rate, max_rate; /* Mb/s; 0: none */
 	int spoofchk, trust;
 	int link_state; /* IFLA_VF_LINK_STATE_* */
