@@ -36,7 +36,7 @@ SKELETONS := $(BPF_FILES:%=$(BUILD)/skel/%.skel.h)
 LIB_SRC := $(filter-out user/wardend.c,$(wildcard user/*.c user/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 LIB := $(BUILD)/libwarden.a
-PROGRAMS := $(BUILD)/wardend $(BUILD)/wardenctl
+PROGRAMS := $(BUILD)/wardend $(BUILD)/wardenctl $(BUILD)/rdma-warden
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 BPF_TESTS := $(patsubst tests/bpf/%.bpf.c,%,$(wildcard tests/bpf/*_test.bpf.c))
@@ -103,6 +103,10 @@ $(BUILD)/wardend: $(BUILD)/obj/user/wardend.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/wardenctl: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/wardenctl/*.c)) $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/rdma-warden: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/rdma-warden/*.c)) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
