@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attach/attach.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attach/internal.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+/* ---- who works on what ---- */
+
+static bool is_held(const struct attach *a, const char *name)
+{
+	for (const struct hold *h = a->holds; h; h = h->next)
+		if (!strcmp(h->name, name))
+			return true;
+	return false;
+}
+
+void hold_take(struct attach *a, struct hold *hold, const char *name)
+{
+	snprintf(hold->name, sizeof(hold->name), "%s", name);
+	pthread_mutex_lock(&a->lock);
+	while (is_held(a, hold->name))
+		pthread_cond_wait(&a->changed, &a->lock);
+	hold->next = a->holds;
+	a->holds = hold;
+	pthread_mutex_unlock(&a->lock);
+}
+
+void hold_give(struct attach *a, struct hold *hold)
+{
+	struct hold **p = &a->holds;
+
+	pthread_mutex_lock(&a->lock);
+	while (*p != hold)
+		p = &(*p)->next;
+	*p = hold->next;
+	pthread_cond_broadcast(&a->changed);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* ---- the table ---- */
+
+int records_add(struct attach *a, struct record *record)
+{
+	struct record **grown;
+
+	pthread_mutex_lock(&a->lock);
+	grown = reallocarray(a->records, a->count + 1, sizeof(*grown));
+	if (grown) {
+		a->records = grown;
+		a->records[a->count++] = record;
+	}
+	pthread_mutex_unlock(&a->lock);
+	return grown ? 0 : -ENOMEM;
+}
+
+void records_remove(struct attach *a, struct record *record)
+{
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->records[i] != record)
+			continue;
+		a->records[i] = a->records[--a->count];
+		break;
+	}
+	pthread_mutex_unlock(&a->lock);
+}
+
+struct record *records_find(struct attach *a, const char *container_id, const char *ifname, enum netconf_role role)
+{
+	struct record *found = NULL;
+
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; !found && i < a->count; i++) {
+		struct record *r = a->records[i];
+
+		if (!strcmp(r->container_id, container_id) && !strcmp(r->ifname, ifname) &&
+		    (r->role == NETCONF_RDMA) == (role == NETCONF_RDMA))
+			found = r;
+	}
+	pthread_mutex_unlock(&a->lock);
+	return found;
+}
+
+struct record *records_by_device(struct attach *a, const char *pci, enum netconf_role role, const struct record *except)
+{
+	struct record *found = NULL;
+
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; !found && i < a->count; i++) {
+		struct record *r = a->records[i];
+
+		if (r != except && !strcmp(r->pci, pci) && (r->role == NETCONF_RDMA) == (role == NETCONF_RDMA))
+			found = r;
+	}
+	pthread_mutex_unlock(&a->lock);
+	return found;
+}
+
+int attach_for_each(struct attach *a, int (*visit)(const struct attach_view *view, void *ctx), void *ctx)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; !r && i < a->count; i++) {
+		const struct record *one = a->records[i];
+		const struct attach_view view = { .container_id = one->container_id,
+						  .ifname = one->ifname,
+						  .network = one->network,
+						  .owner = one->owner,
+						  .pci = one->pci,
+						  .step = record_step_name(one->step) };
+
+		r = visit(&view, ctx);
+	}
+	pthread_mutex_unlock(&a->lock);
+	return r;
+}
+
+/* ---- open, recover, close ---- */
+
+static void take_record(struct record *record, void *ctx)
+{
+	if (records_add(ctx, record))
+		record_free(record); /* the next start finds its file again */
+}
+
+static void tell_damaged(const char *why, void *ctx)
+{
+	struct attach *a = ctx;
+
+	a->options.hooks.fault(why, a->options.hooks.ctx);
+}
+
+int attach_open(struct attach **attach, const struct attach_options *options, struct err *err)
+{
+	struct attach *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a)
+		return fail(err, -ENOMEM, "out of memory");
+	a->options = *options;
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_cond_init(&a->changed, NULL);
+	r = record_folder(options->state_dir, a->folder, err);
+	if (!r)
+		r = record_for_each(a->folder, take_record, tell_damaged, a, err);
+	if (!r && read_line("/proc/sys/kernel/random/boot_id", a->boot_id, sizeof(a->boot_id)))
+		r = fail(err, -EIO, "the boot's ID cannot be read");
+	if (r) {
+		attach_close(a);
+		return r;
+	}
+	*attach = a;
+	return 0;
+}
+
+void attach_close(struct attach *a)
+{
+	if (!a)
+		return;
+	for (size_t i = 0; i < a->count; i++)
+		record_free(a->records[i]);
+	free(a->records);
+	pthread_mutex_destroy(&a->lock);
+	pthread_cond_destroy(&a->changed);
+	free(a);
+}
+
+/* One that is to be brought home, and was not looked at in this round; NULL: none. */
+static struct record *next_half_done(struct attach *a, const struct record *const *seen, size_t count)
+{
+	struct record *found = NULL;
+
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; !found && i < a->count; i++) {
+		struct record *r = a->records[i];
+		bool known = false;
+
+		for (size_t s = 0; s < count; s++)
+			known |= seen[s] == r;
+		/* What another boot attached has nothing on this node but what IPAM holds, and its DEL comes for that. */
+		if (!known && r->step != STEP_ATTACHED && !strcmp(r->boot_id, a->boot_id))
+			found = r;
+	}
+	pthread_mutex_unlock(&a->lock);
+	return found;
+}
+
+void attach_recover(struct attach *a)
+{
+	_cleanup_free_ const struct record **seen = calloc(a->count + 1, sizeof(*seen));
+	size_t count = 0, most = a->count;
+	struct record *r;
+
+	while (seen && count < most && (r = next_half_done(a, seen, count))) {
+		char what[CNI_ID_LEN + 64];
+		struct cni_error e = {};
+		struct hold hold;
+
+		snprintf(what, sizeof(what), "%s of container %.64s", r->pci, r->container_id);
+		seen[count++] = r; /* compared, and no more looked into */
+		hold_take(a, &hold, r->pci);
+		pr_info("attachment of %s stopped at \"%s\": it is brought home", what, record_step_name(r->step));
+		if (attach_home(a, r, &e))
+			pr_warn("attachment of %s: %s; it is tried again later", what, e.msg);
+		hold_give(a, &hold);
+	}
+}
+
+/* ---- calls ---- */
+
+static int run(struct call *call, struct cni_error *e)
+{
+	static int (*const commands[])(struct call *, struct cni_error *) = {
+		[CNI_ADD] = attach_add, [CNI_DEL] = attach_del,       [CNI_CHECK] = attach_check,
+		[CNI_GC] = attach_gc,   [CNI_STATUS] = attach_status,
+	};
+
+	if (call->env.command >= ARRAY_SIZE(commands) || !commands[call->env.command])
+		return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_COMMAND %s is not for the daemon",
+				cni_command_name(call->env.command));
+	return commands[call->env.command](call, e);
+}
+
+static char *print(const struct call *call)
+{
+	if (call->env.command != CNI_ADD)
+		return NULL;
+	return call->print_prev ? cJSON_PrintUnformatted(call->conf.prev_json)
+				: cni_result_print(&call->result, call->conf.version);
+}
+
+bool attach_call(struct attach *a, const struct cni_variables *variables, const char *config, size_t len, char **answer)
+{
+	struct call *call = calloc(1, sizeof(*call));
+	struct cni_error e = {};
+	int r;
+
+	*answer = NULL;
+	if (!call)
+		return false;
+	call->attach = a;
+	call->conf.version = CNI_1_1_0;
+	call->deadline_ns = boot_ns() + ATTACH_IPAM_MS * 1000000ull;
+	r = cni_env_read(variables, &call->env, &e);
+	if (!r)
+		r = netconf_read(config, len, &call->env, &call->conf, &e);
+	if (!r)
+		r = run(call, &e);
+	*answer = r ? cni_error_print(call->conf.version, &e) : print(call);
+	cni_result_free(&call->result);
+	netconf_free(&call->conf);
+	free(call);
+	return !r;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this part share. */
+#ifndef WARDEN_ATTACH_INTERNAL_H
+#define WARDEN_ATTACH_INTERNAL_H
+
+#include <pthread.h>
+
+#include "attach/attach.h"
+#include "attach/record.h"
+#include "cni/netconf.h"
+#include "ipam/ipam.h"
+
+#define ATTACH_IPAM_MS 100000 /* Spiderpool's own budget */
+
+struct attach {
+	struct attach_options options;
+	char folder[PATH_MAX]; /* of the journal */
+	char boot_id[40];
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t changed;
+	struct record **records;
+	size_t count;
+	struct hold *holds; /* who works on what */
+};
+
+/* A name that one thread at a time may work on: a VF's PCI address, or an attachment's file. On the stack of who holds it. */
+struct hold {
+	struct hold *next;
+	char name[CNI_ID_LEN + 64];
+};
+
+/* Waits until nobody else has the name. */
+void hold_take(struct attach *attach, struct hold *hold, const char *name);
+void hold_give(struct attach *attach, struct hold *hold);
+
+/* The table. A record that is in it is changed only by who holds its VF. */
+int records_add(struct attach *attach, struct record *record);
+void records_remove(struct attach *attach, struct record *record); /* and does not free it */
+struct record *records_find(struct attach *attach, const char *container_id, const char *ifname,
+			    enum netconf_role role);
+/* Whose the device is, but for `except`; a chain's second part (the role rdma) is beside its first. NULL: nobody's. */
+struct record *records_by_device(struct attach *attach, const char *pci, enum netconf_role role,
+				 const struct record *except);
+
+/* One call. */
+struct call {
+	struct attach *attach;
+	struct cni_env env;
+	struct netconf conf;
+	uint64_t deadline_ns;
+	struct cni_result result; /* of ADD */
+	bool print_prev; /* the answer is the configuration's prevResult, word for word */
+};
+
+/* Each 0, or a negative errno with the error filled in. */
+int attach_add(struct call *call, struct cni_error *e);
+int attach_del(struct call *call, struct cni_error *e);
+int attach_check(struct call *call, struct cni_error *e);
+int attach_gc(struct call *call, struct cni_error *e);
+int attach_status(struct call *call, struct cni_error *e);
+
+/*
+ * The way back, from wherever the attachment is, judged by what the node looks like: RDMA device, netdev, VF, IPAM, claim.
+ * With success the record is out of the table, its file gone, and it is freed. Whoever calls it holds the VF.
+ */
+int attach_home(struct attach *attach, struct record *record, struct cni_error *e);
+
+#endif
