@@ -115,7 +115,7 @@ static void a_profile_that_trusts_pcp(void **state)
 	port.dcb.dscp_priorities[0] = 1;
 	heard = audit();
 	assert_string_equal(heard.last[QOS_FAIL].rule, "qos.trust");
-	assert_string_equal(heard.last[QOS_FAIL].cure, "dcb app flush dev pf0 dscp-prio");
+	assert_string_equal(heard.last[QOS_FAIL].cure, "dcb app del dev pf0 dscp-prio 0:0");
 	assert_string_equal(heard.last[QOS_FAIL].cure_mlx5, "mlnx_qos -i pf0 --trust pcp");
 }
 
@@ -157,7 +157,7 @@ BREAK(ecn_elsewhere, port.host.ecn_np.value = port.host.ecn_rp.value = 1 << 3)
 BREAK(ecn_rp_off, port.host.ecn_rp.value = 0)
 BREAK(cnp_dscp_wrong, port.host.cnp_dscp.value = 0)
 BREAK(cnp_dscp_wrong_inbox, port.host.cnp_dscp.value = 0;
-      snprintf(port.host.cc_params, sizeof(port.host.cc_params), "kernel/debug/mlx5/0000:3b:00.0/cc_params"))
+      snprintf(port.host.cc_pci, sizeof(port.host.cc_pci), "0000:3b:00.0"))
 BREAK(mtu_of_pf, port.host.mtu.value = 1500)
 BREAK(mtu_of_vf, device.mtu.value = 1500)
 BREAK(pause_on, port.host.pause.value = QOS_PAUSE_RX | QOS_PAUSE_TX)
@@ -182,7 +182,7 @@ static const struct {
 	{                                        \
 		#function, function, __VA_ARGS__ \
 	}
-	CASE(no_dscp_entry, "qos.trust", "pf0", "pcp", "dcb app add dev pf0 dscp-prio 40:5 48:6",
+	CASE(no_dscp_entry, "qos.trust", "pf0", "pcp", "dcb app replace dev pf0 dscp-prio 40:5 48:6",
 	     "mlnx_qos -i pf0 --trust dscp"),
 	CASE(no_pfc, "qos.pfc", "pf0", "on for no priority", "dcb pfc set dev pf0 prio-pfc all:off 5:on",
 	     "mlnx_qos -i pf0 --pfc 0,0,0,0,0,1,0,0"),
@@ -216,7 +216,7 @@ static const struct {
 	     "mlnx_qos -i pf0 -p 1,0,2,3,4,6,5,7"),
 	CASE(one_class, "qos.ets", "pf0", "class 0, and priority 0 with it", "dcb ets set dev pf0 prio-tc 5:5",
 	     "mlnx_qos -i pf0 -p 0,0,0,0,0,5,0,0"),
-	CASE(few_classes, "qos.ets", "pf0", "class 0, and priority 0 with it", "dcb ets set dev pf0 prio-tc all:0 5:1",
+	CASE(few_classes, "qos.ets", "pf0", "class 0, and priority 0 with it", "dcb ets set dev pf0 prio-tc 5:1 7:0",
 	     "mlnx_qos -i pf0 -p 0,0,0,0,0,1,0,0"),
 	CASE(no_second_class, "qos.ets", "pf0", "class 0, and priority 0 with it", "", ""),
 	CASE(starved, "qos.ets", "pf0", "class 5: ets, 0 %", "dcb ets set dev pf0 tc-bw 0:50 5:49",
@@ -229,11 +229,10 @@ static const struct {
 	CASE(buffer_of_cnp, "qos.buffer", "pf0", "buffer 1 of 100000 bytes, and priority 6 with it",
 	     "dcb buffer set dev pf0 prio-buffer 5:5 buffer-size 0:100000 5:100000",
 	     "mlnx_qos -i pf0 --prio2buffer=0,0,0,0,0,5,1,0 --buffer_size=100000,100000,0,0,0,100000,0,0"),
-	CASE(buffer_empty, "qos.buffer", "pf0", "buffer 1 of 0 bytes",
-	     "dcb buffer set dev pf0 prio-buffer 5:1 buffer-size 1:110000",
+	CASE(buffer_empty, "qos.buffer", "pf0", "buffer 1 of 0 bytes", "dcb buffer set dev pf0 buffer-size 1:110000",
 	     "mlnx_qos -i pf0 --prio2buffer=0,0,0,0,0,1,0,0 --buffer_size=200000,110000,0,0,0,0,0,0"),
 	CASE(buffer_empty_none_free, "qos.buffer", "pf0", "buffer 1 of 0 bytes",
-	     "dcb buffer set dev pf0 prio-buffer 5:1 buffer-size 0:100000 1:100000",
+	     "dcb buffer set dev pf0 buffer-size 0:100000 1:100000",
 	     "mlnx_qos -i pf0 --prio2buffer=0,0,0,0,0,1,0,0 --buffer_size=100000,100000,0,0,0,0,0,0"),
 	CASE(ecn_off, "qos.ecn", "pf0", "notification point off, reaction point off",
 	     "echo 1 >/sys/class/net/pf0/ecn/roce_np/enable/5 && echo 1 >/sys/class/net/pf0/ecn/roce_rp/enable/5", ""),

@@ -80,7 +80,7 @@ static void port_of_ofed(void **state)
 	is(port.ecn_rp, 0xff);
 	is(port.cnp_dscp, 48);
 	is(port.cnp_priority, 6);
-	assert_string_equal(port.cc_params, "");
+	assert_string_equal(port.cc_pci, "");
 	assert_int_equal(port.pause.error, -ENODATA); /* not asked for by this one */
 }
 
@@ -96,7 +96,7 @@ static void port_of_inbox(void **state)
 	assert_int_equal(port.ecn_rp.error, -ENOENT);
 	is(port.cnp_dscp, 26);
 	is(port.cnp_priority, 3);
-	assert_string_equal(port.cc_params, "kernel/debug/mlx5/0000:3b:00.0/cc_params");
+	assert_string_equal(port.cc_pci, "0000:3b:00.0");
 }
 
 static void no_such_port(void **state)
