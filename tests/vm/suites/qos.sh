@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The audit of RoCE marking: a port of the test module dcbsim is set up wrongly with the real tools, wardenctl qos finds it,
-# and the command that it prints mends it. What cannot be read is unknown. And the settings of rxe and hcasim devices.
+# The audit of RoCE marking: a port of the test module dcbsim as it comes, and how wardenctl qos --apply and --revert treat it;
+# what cannot be read is unknown; and the settings of rxe and hcasim devices. Single mistakes are in misconfig.sh.
 set -uo pipefail
 . "$LAB_REPO/tests/vm/lib.sh"
 . "$LAB_REPO/tests/vm/warden.sh"
@@ -18,16 +18,6 @@ audit() { ctl qos --json "$@" >"$found" || [ "$?" = 1 ]; }
 findings() {
 	jq -r --arg result "$1" --arg id "$2" --arg subject "$3" --arg key "${4-}" \
 		'select(.result == $result and .id == $id and .subject == $subject) | if $key == "" then tojson else .[$key] end' "$found"
-}
-
-# RULE CURE: exactly the rule fails on the port, and the cure is that; run, it mends it.
-found_and_mended() {
-	local rule=$1 wanted=$2 cure
-	audit
-	expect_match "^$rule\$" "$(jq -r --arg subject "$port" 'select(.result == "fail" and .subject == $subject) | .id' "$found")"
-	cure=$(findings fail "$rule" "$port" cure)
-	[ "$cure" = "$wanted" ] || { printf 'cure: %s\nexpected: %s\n' "$cure" "$wanted"; return 1; }
-	mended "$rule" "$port" "$cure"
 }
 
 # RULE SUBJECT CURE
@@ -59,7 +49,7 @@ t_module() {
 	echo pfc >"$control/absent"
 	expect_fail 'PFC that is absent' dcb pfc set dev "$port" prio-pfc 0:on
 	echo >"$control/failing"
-	echo >"$control/absent"
+	echo apptrust >"$control/absent"
 	echo 2 >"$control/dcbx"
 	expect_fail 'what firmware manages' dcb pfc set dev "$port" prio-pfc 0:on
 	dcb dcbx set dev "$port" host ieee
@@ -86,7 +76,7 @@ t_as_it_comes() {
 	expect_match '(40|CS5):5' "$(dcb app show dev "$port" dscp-prio)"
 }
 
-# ---- single mistakes, each on a port that is set up by hand, so that one that is not mended makes no other ----
+# ---- a port set up by hand ----
 
 sound() {
 	dcb dcbx set dev "$port" host ieee
@@ -99,65 +89,6 @@ sound() {
 	ethtool -A "$port" rx off tx off || true # which fails when they are
 }
 
-t_trust() {
-	sound
-	dcb app flush dev "$port" dscp-prio
-	found_and_mended qos.trust "dcb app add dev $port dscp-prio 40:5 48:6"
-}
-
-t_pfc() {
-	sound
-	dcb pfc set dev "$port" prio-pfc all:off 3:on
-	found_and_mended qos.pfc "dcb pfc set dev $port prio-pfc all:off 5:on"
-	expect_match 'on for priority 5$' "$(findings pass qos.pfc "$port" found)"
-}
-
-t_map() {
-	sound
-	dcb app replace dev "$port" dscp-prio 40:0
-	found_and_mended qos.map "dcb app replace dev $port dscp-prio 40:5"
-	dcb app add dev "$port" dscp-prio 0:5
-	found_and_mended qos.map "dcb app replace dev $port dscp-prio 0:0"
-	dcb app del dev "$port" dscp-prio 48:6
-	found_and_mended qos.map "dcb app replace dev $port dscp-prio 48:6"
-}
-
-t_ets() {
-	sound
-	dcb ets set dev "$port" prio-tc 5:0
-	found_and_mended qos.ets "dcb ets set dev $port prio-tc 5:5"
-	dcb ets set dev "$port" tc-tsa 0:ets 5:ets tc-bw 0:100 5:0
-	found_and_mended qos.ets "dcb ets set dev $port tc-bw 0:50 5:50"
-}
-
-t_buffer() {
-	sound
-	dcb buffer set dev "$port" prio-buffer 5:0
-	found_and_mended qos.buffer "dcb buffer set dev $port prio-buffer 5:5"
-	dcb buffer set dev "$port" buffer-size 5:0
-	found_and_mended qos.buffer "dcb buffer set dev $port prio-buffer 5:5 buffer-size 5:131072"
-}
-
-t_mtu() {
-	sound
-	ip link set "$port" mtu 1500
-	found_and_mended qos.mtu "ip link set dev $port mtu 4200"
-}
-
-t_pause() {
-	sound
-	ethtool -A "$port" rx on
-	found_and_mended qos.pause "ethtool -A $port rx off tx off"
-}
-
-# The host takes over from the firmware first, or its command would be refused.
-t_firmware() {
-	sound
-	dcb pfc set dev "$port" prio-pfc all:off
-	echo 2 >"$control/dcbx"
-	found_and_mended qos.pfc "dcb dcbx set dev $port host ieee && dcb pfc set dev $port prio-pfc all:off 5:on"
-}
-
 # ---- what cannot be read ----
 
 t_unreadable() {
@@ -166,7 +97,7 @@ t_unreadable() {
 	for how in failing absent; do
 		echo pfc ets buffer >"$control/$how"
 		audit
-		echo >"$control/$how"
+		echo apptrust >"$control/$how" # as it was
 		unknown qos.pfc 'does not tell its PFC'
 		unknown qos.ets 'does not tell its ETS'
 		unknown qos.buffer 'does not tell its buffers'
@@ -246,10 +177,6 @@ rdma_mode exclusive
 run_case 'dcbsim keeps what it is told, and fails as it is told' t_module
 warden_start "\"qos\":{$profile,\"netdevs\":[\"$port\"]}" || { echo 'not ok - wardend starts'; exit 1; }
 run_case 'a port as it comes is mended by what is printed' t_as_it_comes
-for rule in trust pfc map ets buffer mtu pause; do
-	run_case "qos.$rule: found, mended, gone" "t_$rule"
-done
-run_case 'where firmware runs DCBX the host takes over first' t_firmware
 run_case 'what the driver does not tell is unknown' t_unreadable
 run_case 'a port that is gone is unknown' t_gone
 run_case 'another profile judges otherwise' t_other_profile
