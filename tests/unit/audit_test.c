@@ -112,6 +112,13 @@ static void a_profile_that_trusts_pcp(void **state)
 	assert_int_equal(heard.count[QOS_FAIL], 1);
 	assert_string_equal(heard.last[QOS_FAIL].cure, "echo 6 >/sys/class/net/pf0/ecn/roce_np/cnp_802p_prio");
 	port.host.cnp_priority.value = 6;
+	port.dcb.has_trust = true;
+	port.dcb.trust =
+		(struct qos_selectors){ 3, { IEEE_8021QAZ_APP_SEL_DSCP, IEEE_8021QAZ_APP_SEL_ANY, DCB_APP_SEL_PCP } };
+	heard = audit();
+	assert_int_equal(heard.count[QOS_FAIL], 1);
+	assert_string_equal(heard.last[QOS_FAIL].cure, "dcb apptrust set dev pf0 order pcp port");
+	port.dcb.has_trust = false;
 	port.dcb.dscp_priorities[0] = 1;
 	heard = audit();
 	assert_string_equal(heard.last[QOS_FAIL].rule, "qos.trust");
@@ -133,6 +140,16 @@ BREAK(pfc_elsewhere, port.dcb.pfc = 1 << 3)
 BREAK(pfc_everywhere, port.dcb.pfc = 0xff)
 BREAK(pfc_on_cnp, port.dcb.pfc |= 1 << 6)
 BREAK(pfc_by_firmware, port.dcb.pfc = 0, port.dcb.dcbx = DCB_CAP_DCBX_LLD_MANAGED)
+BREAK(pfc_by_firmware_of_mlx5, port.dcb.pfc = 0, port.dcb.dcbx = DCB_CAP_DCBX_VER_CEE | DCB_CAP_DCBX_VER_IEEE)
+BREAK(trust_told_pcp, port.dcb.has_trust = true, port.dcb.trust = (struct qos_selectors){ 1, { DCB_APP_SEL_PCP } })
+BREAK(trust_told_behind_pcp, port.dcb.has_trust = true,
+      port.dcb.trust = (struct qos_selectors){ 2, { DCB_APP_SEL_PCP, IEEE_8021QAZ_APP_SEL_DSCP } })
+BREAK(trust_told_none, port.dcb.has_trust = true, port.dcb.trust = (struct qos_selectors){})
+BREAK(trust_told_map_empty, port.dcb.has_trust = true,
+      port.dcb.trust = (struct qos_selectors){ 1, { IEEE_8021QAZ_APP_SEL_DSCP } };
+      memset(port.dcb.dscp_priorities, 0, sizeof(port.dcb.dscp_priorities)))
+BREAK(starved_and_shared, port.dcb.tc_of[5] = 0, port.dcb.tc_algorithm[5] = IEEE_8021QAZ_TSA_ETS,
+      port.dcb.tc_algorithm[0] = IEEE_8021QAZ_TSA_ETS, port.dcb.tc_bandwidth[0] = 100)
 BREAK(dscp_to_best_effort, port.dcb.dscp_priorities[40] = 1)
 BREAK(dscp_without_entry, port.dcb.dscp_priorities[40] = 0)
 BREAK(dscp_twice, port.dcb.dscp_priorities[40] |= 1 << 3)
@@ -195,6 +212,21 @@ static const struct {
 	CASE(pfc_by_firmware, "qos.pfc", "pf0", "on for no priority",
 	     "dcb dcbx set dev pf0 host ieee && dcb pfc set dev pf0 prio-pfc all:off 5:on",
 	     "mlnx_qos -i pf0 -d os && mlnx_qos -i pf0 --pfc 0,0,0,0,0,1,0,0"),
+	CASE(pfc_by_firmware_of_mlx5, "qos.pfc", "pf0", "on for no priority",
+	     "dcb dcbx set dev pf0 host ieee && dcb pfc set dev pf0 prio-pfc all:off 5:on",
+	     "mlnx_qos -i pf0 -d os && mlnx_qos -i pf0 --pfc 0,0,0,0,0,1,0,0"),
+	CASE(trust_told_pcp, "qos.trust", "pf0", "pcp (trusted: pcp)", "dcb apptrust set dev pf0 order dscp pcp", ""),
+	CASE(trust_told_behind_pcp, "qos.trust", "pf0", "pcp (trusted: pcp,dscp)",
+	     "dcb apptrust set dev pf0 order dscp pcp", ""),
+	CASE(trust_told_none, "qos.trust", "pf0", "neither dscp nor pcp (trusted: none)",
+	     "dcb apptrust set dev pf0 order dscp", ""),
+	CASE(trust_told_map_empty, "qos.map", "pf0", "DSCP 40 to no priority, DSCP 48 to no priority",
+	     "dcb app replace dev pf0 dscp-prio 40:5 48:6",
+	     "mlnx_qos -i pf0 --dscp2prio set,40,5 && mlnx_qos -i pf0 --dscp2prio set,48,6"),
+	CASE(starved_and_shared, "qos.ets", "pf0", "class 0, and priority 1 with it",
+	     "dcb ets set dev pf0 prio-tc 5:5 tc-bw 0:50 5:50",
+	     "mlnx_qos -i pf0 -p 1,0,2,3,4,5,6,7 -s ets,strict,strict,strict,strict,ets,strict,strict -t "
+	     "50,0,0,0,0,50,0,0"),
 	CASE(dscp_to_best_effort, "qos.map", "pf0", "DSCP 40 to priority 0", "dcb app replace dev pf0 dscp-prio 40:5",
 	     "mlnx_qos -i pf0 --dscp2prio set,40,5"),
 	CASE(dscp_without_entry, "qos.map", "pf0", "DSCP 40 to no priority", "dcb app replace dev pf0 dscp-prio 40:5",

@@ -89,6 +89,109 @@ sound() {
 	ethtool -A "$port" rx off tx off || true # which fails when they are
 }
 
+# ---- --apply and --revert ----
+
+mtu() { cat "/sys/class/net/$port/mtu"; }
+journal=$warden_dir/state/qos-journal
+
+# Two things wrong.
+spoiled() {
+	sound
+	dcb pfc set dev "$port" prio-pfc all:off 3:on
+	ip link set "$port" mtu 1500
+}
+
+t_apply_asks() {
+	spoiled
+	expect_fail 'without a terminal and without --yes' ctl qos --apply >"$found" 2>&1
+	expect_match 'change +qos.pfc +dcbsim0 +pfc: 3 -> 5' "$(<"$found")"
+	expect_match 'by +DCB netlink' "$(<"$found")"
+	expect_match 'change +qos.mtu +dcbsim0 +mtu: 1500 -> 4200' "$(<"$found")"
+	expect_match 'nothing was changed' "$(<"$found")"
+	[ "$(mtu)" = 1500 ]
+	expect_match '3:on' "$(dcb pfc show dev "$port" prio-pfc)"
+	expect_fail 'both at once' ctl qos --apply --revert --yes
+	expect_fail 'a yes to nothing' ctl qos --yes
+}
+
+# ANSWER [CMD…]: on a terminal; CMD runs while the question stands.
+answered() {
+	local answer=$1 status=0
+	shift
+	rm -f "$lab_state/keys" && mkfifo "$lab_state/keys"
+	exec 9<>"$lab_state/keys"
+	script -qefc "wardenctl --socket $warden_socket qos --apply" /dev/null <"$lab_state/keys" >"$found" 2>&1 9>&- &
+	wait_until 10 grep -q 'y/N' "$found"
+	"${@:-true}"
+	echo "$answer" >&9
+	wait $! || status=$?
+	exec 9>&-
+	return "$status"
+}
+
+t_apply_on_a_terminal() {
+	spoiled
+	expect_fail 'a no' answered n
+	[ "$(mtu)" = 1500 ]
+	expect_fail 'what was shown is not what there is' answered y ip link set "$port" mtu 1600
+	expect_match 'the node has changed since the plan was shown' "$(<"$found")"
+	[ "$(mtu)" = 1600 ]
+	expect 'a yes' answered y
+	[ "$(mtu)" = 4200 ]
+	expect_match '0 fail' "$(<"$found")"
+}
+
+t_apply_and_revert() {
+	spoiled
+	rm -f "$journal"
+	forget_events
+	expect 'applied' ctl qos --apply --yes
+	event kind=change rule=qos.pfc 'message=pfc of dcbsim0 was set from 3 to 5'
+	event kind=change rule=qos.mtu subject=dcbsim0 from=1500 to=4200
+	expect_match '"setting":"mtu".*"intent".*"setting":"mtu".*"done".*"setting":"pfc".*"intent".*"setting":"pfc".*"done"' \
+		"$(tr '\n' ' ' <"$journal")"
+	[ "$(stat -c %a "$journal")" = 600 ]
+	expect 'nothing more to change' ctl qos --apply
+	ip link set "$port" mtu 9000 # somebody else's since
+	expect 'taken back' ctl qos --revert --yes >"$found"
+	cat "$found"
+	expect_match 'left +qos.mtu .*not what was set any more: 9000' "$(tr '\n' ' ' <"$found")"
+	expect_match 'done +qos.pfc +dcbsim0 +pfc: 5 -> 3' "$(<"$found")"
+	[ "$(mtu)" = 9000 ]
+	expect_match '3:on' "$(dcb pfc show dev "$port" prio-pfc)"
+	expect 'nothing more to take back' ctl qos --revert --yes >"$found"
+	expect_match 'nothing to change' "$(<"$found")"
+}
+
+# The driver keeps its DCBX and so refuses PFC; the MTU is set all the same. And one that takes what it does not keep.
+t_apply_that_fails() {
+	spoiled
+	echo 2 >"$control/dcbx"
+	echo dcbx >"$control/ignoring"
+	expect_fail 'some were refused' ctl qos --apply --yes --json >"$found"
+	echo >"$control/ignoring"
+	expect_match '"setting":"dcbx",.*"done":"failed","reason":"taken, but it did not stick: it has lld-managed"' "$(<"$found")"
+	expect_match '"setting":"pfc",.*"done":"failed","reason":"refused: Operation not permitted"' "$(<"$found")"
+	[ "$(mtu)" = 4200 ]
+	expect 'the audit says so' test -n "$(findings fail qos.pfc "$port")"
+	expect 'and what is right now' test -n "$(findings pass qos.mtu "$port")"
+	event kind=fault rule=qos.pfc subject=dcbsim0
+	spoiled
+	echo pfc mtu >"$control/ignoring"
+	expect_fail 'none has stuck' ctl qos --apply --yes >"$found"
+	echo >"$control/ignoring"
+	expect_match 'failed +qos.mtu .*did not stick: it has 1500' "$(tr '\n' ' ' <"$found")"
+	expect_match 'failed +qos.pfc .*did not stick: it has 3' "$(tr '\n' ' ' <"$found")"
+}
+
+t_apply_without_a_journal() {
+	spoiled
+	mount -t tmpfs -o ro none "$warden_dir/state"
+	expect_match 'Read-only' "$(ctl qos --apply --yes 2>&1 || true)"
+	umount "$warden_dir/state"
+	[ "$(mtu)" = 1500 ]
+}
+
 # ---- what cannot be read ----
 
 t_unreadable() {
@@ -156,6 +259,22 @@ t_rxe() {
 	rdma link delete "$rxe"
 }
 
+# By the printed cure alone: --apply would set the pause of the PF as well, and igbvf warns when its PF is reset meanwhile.
+t_rocemode() {
+	local vf device cma
+	[ -e "$LAB_MODULES/hcasim.ko" ] || skip 'no hcasim here'
+	vf=$(free_vf)
+	device=$(vf_hcasim "$vf")
+	cma=/sys/kernel/config/rdma_cm/$device
+	mkdir "$cma"
+	echo 'IB/RoCE v1' >"$cma/ports/1/default_roce_mode"
+	rmdir "$cma"
+	audit --profile spiderpool
+	expect_match 'RoCE v1' "$(findings fail qos.rocemode "$device" found)"
+	mended qos.rocemode "$device" "$(findings fail qos.rocemode "$device" cure)"
+	rmdir "$cma"
+}
+
 t_in_a_pod() {
 	rdma_works hcasim || skip 'no device of a VF in a pod here'
 	pod_create away --vf next --rdma hcasim
@@ -177,11 +296,17 @@ rdma_mode exclusive
 run_case 'dcbsim keeps what it is told, and fails as it is told' t_module
 warden_start "\"qos\":{$profile,\"netdevs\":[\"$port\"]}" || { echo 'not ok - wardend starts'; exit 1; }
 run_case 'a port as it comes is mended by what is printed' t_as_it_comes
+run_case '--apply shows, and changes nothing without a yes' t_apply_asks
+run_case '--apply on a terminal: yes, no, and a node that changes meanwhile' t_apply_on_a_terminal
+run_case '--apply is journalled and told; --revert takes back what is still so' t_apply_and_revert
+run_case '--apply: one that fails hides no other, one that does not stick has failed' t_apply_that_fails
+run_case '--apply without a journal changes nothing' t_apply_without_a_journal
 run_case 'what the driver does not tell is unknown' t_unreadable
 run_case 'a port that is gone is unknown' t_gone
 run_case 'another profile judges otherwise' t_other_profile
 run_case 'for people' t_for_people
 run_case 'an rxe device: ToS by configfs, which is left as it was' t_rxe
+run_case 'a device with RoCE v1: found and mended' t_rocemode
 run_case 'a device in a pod is unknown' t_in_a_pod
 run_case 'nothing to judge is no pass' t_nothing
 warden_unload
