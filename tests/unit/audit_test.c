@@ -176,6 +176,8 @@ BREAK(cnp_dscp_wrong, port.host.cnp_dscp.value = 0)
 BREAK(cnp_dscp_wrong_inbox, port.host.cnp_dscp.value = 0;
       snprintf(port.host.cc_pci, sizeof(port.host.cc_pci), "0000:3b:00.0"))
 BREAK(mtu_of_pf, port.host.mtu.value = 1500)
+BREAK(mtu_by_one, port.host.mtu.value = 4191, profile.mtu = 4192)
+BREAK(mtu_too_small, port.host.mtu.value = 351)
 BREAK(mtu_of_vf, device.mtu.value = 1500)
 BREAK(pause_on, port.host.pause.value = QOS_PAUSE_RX | QOS_PAUSE_TX)
 BREAK(pause_rx, port.host.pause.value = QOS_PAUSE_RX)
@@ -276,7 +278,9 @@ static const struct {
 	     ""),
 	CASE(cnp_dscp_wrong_inbox, "qos.ecn", "pf0", "CNPs with DSCP 0",
 	     "echo 48 >/sys/kernel/debug/mlx5/0000:3b:00.0/cc_params/np_cnp_dscp", ""),
-	CASE(mtu_of_pf, "qos.mtu", "pf0", "1500", "ip link set dev pf0 mtu 4200", ""),
+	CASE(mtu_of_pf, "qos.mtu", "pf0", "1500: 1024 for RDMA", "ip link set dev pf0 mtu 4200", ""),
+	CASE(mtu_by_one, "qos.mtu", "pf0", "4191: 2048 for RDMA", "ip link set dev pf0 mtu 4192", ""),
+	CASE(mtu_too_small, "qos.mtu", "pf0", "351: 0 for RDMA", "ip link set dev pf0 mtu 4200", ""),
 	CASE(mtu_of_vf, "qos.mtu", "vf0", "1500", "ip link set dev vf0 mtu 4200", ""),
 	CASE(pause_on, "qos.pause", "pf0", "receive on, transmit on", "ethtool -A pf0 rx off tx off", ""),
 	CASE(pause_rx, "qos.pause", "pf0", "receive on, transmit off", "ethtool -A pf0 rx off tx off", ""),

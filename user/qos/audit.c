@@ -141,6 +141,20 @@ static void judge_cnp(const struct audit *a, const struct qos_port *port)
 	audit_tell(a, &f, found->value == wanted);
 }
 
+/*
+ * What the port of an RDMA device makes of its netdev's MTU. No file shows the active one; mlx5, bnxt_re and rxe derive
+ * it so (iboe_get_mtu() in ib_addr.h: the headers are counted as if each packet had them all).
+ */
+static unsigned int rdma_mtu(unsigned int mtu)
+{
+	const unsigned int headers = 96;
+	unsigned int active = 4096;
+
+	while (active >= 256 && mtu < active + headers)
+		active /= 2;
+	return active >= 256 ? active : 0;
+}
+
 static void judge_mtu(const struct audit *a, const char *netdev, const struct qos_reading *mtu)
 {
 	struct qos_finding f = audit_about("qos.mtu", netdev);
@@ -152,7 +166,7 @@ static void judge_mtu(const struct audit *a, const char *netdev, const struct qo
 		audit_unread(a, &f, "the MTU", mtu->error);
 		return;
 	}
-	ADD(f.found, "%u", mtu->value);
+	ADD(f.found, "%u: %u for RDMA", mtu->value, rdma_mtu(mtu->value));
 	set_number(&f, QOS_MTU, mtu->value, a->profile->mtu);
 	audit_tell(a, &f, mtu->value >= a->profile->mtu);
 }

@@ -220,7 +220,10 @@ struct answer {
 	int result;
 };
 
-/* The driver's -errno comes in the low byte that it is cut to. */
+/*
+ * The driver's -errno comes in the low byte that it is cut to. What is above 0 is no error: ice tells so what its
+ * hardware made of the change; whether it has it is for who reads it back.
+ */
 static int parse_result(const struct nlmsghdr *h, void *ctx)
 {
 	struct answer *answer = ctx;
@@ -230,8 +233,10 @@ static int parse_result(const struct nlmsghdr *h, void *ctx)
 		if (mnl_attr_get_type(attr) != answer->attribute || mnl_attr_get_payload_len(attr) < 1)
 			continue;
 		answer->result = (int8_t)mnl_attr_get_u8(attr);
-		if (answer->dcbx || answer->result > 0)
+		if (answer->dcbx)
 			answer->result = answer->result ? -EIO : 0;
+		else if (answer->result > 0)
+			answer->result = 0;
 	}
 	return MNL_CB_OK;
 }

@@ -50,7 +50,7 @@ static struct {
 	struct dcbnl_buffer buffer;
 	struct ethtool_pauseparam pause;
 	u8 dcbx;
-	u8 trusted[IEEE_8021QAZ_APP_SEL_MAX + 1];
+	u8 trusted[U8_MAX + 1]; /* at most each selector once */
 	int trusted_count;
 	u64 counters[COUNTERS];
 } sim;

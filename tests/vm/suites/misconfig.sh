@@ -75,8 +75,8 @@ table() {
 	buffer prio-buffer 6:5 | qos.buffer | P | buffer 5 of 131072 bytes, and priority 6 | dcb buffer set dev P prio-buffer 5:1 buffer-size 0:65536 1:65536
 	buffer buffer-size 5:0 | qos.buffer | P | buffer 5 of 0 bytes | dcb buffer set dev P buffer-size 5:131072
 	buffer prio-buffer 5:2 | qos.buffer | P | buffer 2 of 0 bytes | dcb buffer set dev P buffer-size 0:65536 2:65536
-	ip link set $port mtu 1500 | qos.mtu | P | 1500 | ip link set dev P mtu 4200
-	ip link set $port mtu 4199 | qos.mtu | P | 4199 | ip link set dev P mtu 4200
+	ip link set $port mtu 1500 | qos.mtu | P | 1500: 1024 for RDMA | ip link set dev P mtu 4200
+	ip link set $port mtu 4199 | qos.mtu | P | 4199: 4096 for RDMA | ip link set dev P mtu 4200
 	ethtool -A $port rx on | qos.pause | P | receive on, transmit off | ethtool -A P rx off tx off
 	ethtool -A $port tx on | qos.pause | P | receive off, transmit on | ethtool -A P rx off tx off
 	ethtool -A $port rx on tx on | qos.pause | P | receive on, transmit on | ethtool -A P rx off tx off
