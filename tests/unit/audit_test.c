@@ -411,6 +411,20 @@ static void no_cure_is_cut(void **state)
 	assert_true(strlen(heard.last[QOS_FAIL].found) < sizeof(heard.last[QOS_FAIL].found) - 1);
 }
 
+/* Where the trust is told, the map is not its sign, and is judged whatever is trusted. */
+static void trust_and_map_apart(void **state)
+{
+	struct heard heard;
+
+	(void)state;
+	clean();
+	trust_told_map_empty();
+	trust_told_pcp();
+	heard = audit();
+	assert_int_equal(heard.count[QOS_FAIL], 2);
+	assert_string_equal(heard.last[QOS_FAIL].rule, "qos.map");
+}
+
 static void not_judged(void **state)
 {
 	(void)state;
@@ -430,9 +444,10 @@ static void not_judged(void **state)
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
-		cmocka_unit_test(clean_nodes),       cmocka_unit_test(a_profile_that_trusts_pcp),
-		cmocka_unit_test(misconfigurations), cmocka_unit_test(what_cannot_be_read_is_unknown),
-		cmocka_unit_test(no_cure_is_cut),    cmocka_unit_test(not_judged),
+		cmocka_unit_test(clean_nodes),         cmocka_unit_test(a_profile_that_trusts_pcp),
+		cmocka_unit_test(misconfigurations),   cmocka_unit_test(what_cannot_be_read_is_unknown),
+		cmocka_unit_test(no_cure_is_cut),      cmocka_unit_test(not_judged),
+		cmocka_unit_test(trust_and_map_apart),
 	};
 
 	return RUN_CASES("audit", cases);

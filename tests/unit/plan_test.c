@@ -404,6 +404,8 @@ static void files_are_written_and_read_back(void **state)
 
 	(void)state;
 	assert_int_equal(qos_action_file(&action, temp_dir(), path, sizeof(path)), 0);
+	make_file(path, "0\n");
+	assert_int_equal(unlink(path), 0);
 	assert_int_equal(qos_action_perform(temp_dir(), &action, &err), -ENOENT);
 	assert_int_equal(access(path, F_OK), -1); /* not made */
 	make_file(path, "0\n");
