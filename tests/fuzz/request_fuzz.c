@@ -27,12 +27,12 @@ static int fuzz_events(void *ctx, const cJSON *args, struct reply *reply, struct
 {
 	static const char *const known[] = { "since", "follow", NULL };
 	double since;
-	int r = check_keys(args, known, err);
+	int r = args_known(args, known, err);
 
 	(void)ctx;
 	(void)reply;
 	if (!r)
-		r = number_arg(args, "since", 1e10, &since, err);
+		r = args_number(args, "since", 1e10, &since, err);
 	return r;
 }
 

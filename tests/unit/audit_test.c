@@ -112,10 +112,17 @@ static void a_profile_that_trusts_pcp(void **state)
 	assert_int_equal(heard.count[QOS_FAIL], 1);
 	assert_string_equal(heard.last[QOS_FAIL].cure, "echo 6 >/sys/class/net/pf0/ecn/roce_np/cnp_802p_prio");
 	port.host.cnp_priority.value = 6;
+	port.dcb.has_trust = true;
+	port.dcb.trust =
+		(struct qos_selectors){ 3, { IEEE_8021QAZ_APP_SEL_DSCP, IEEE_8021QAZ_APP_SEL_ANY, DCB_APP_SEL_PCP } };
+	heard = audit();
+	assert_int_equal(heard.count[QOS_FAIL], 1);
+	assert_string_equal(heard.last[QOS_FAIL].cure, "dcb apptrust set dev pf0 order pcp port");
+	port.dcb.has_trust = false;
 	port.dcb.dscp_priorities[0] = 1;
 	heard = audit();
 	assert_string_equal(heard.last[QOS_FAIL].rule, "qos.trust");
-	assert_string_equal(heard.last[QOS_FAIL].cure, "dcb app flush dev pf0 dscp-prio");
+	assert_string_equal(heard.last[QOS_FAIL].cure, "dcb app del dev pf0 dscp-prio 0:0");
 	assert_string_equal(heard.last[QOS_FAIL].cure_mlx5, "mlnx_qos -i pf0 --trust pcp");
 }
 
@@ -133,6 +140,16 @@ BREAK(pfc_elsewhere, port.dcb.pfc = 1 << 3)
 BREAK(pfc_everywhere, port.dcb.pfc = 0xff)
 BREAK(pfc_on_cnp, port.dcb.pfc |= 1 << 6)
 BREAK(pfc_by_firmware, port.dcb.pfc = 0, port.dcb.dcbx = DCB_CAP_DCBX_LLD_MANAGED)
+BREAK(pfc_by_firmware_of_mlx5, port.dcb.pfc = 0, port.dcb.dcbx = DCB_CAP_DCBX_VER_CEE | DCB_CAP_DCBX_VER_IEEE)
+BREAK(trust_told_pcp, port.dcb.has_trust = true, port.dcb.trust = (struct qos_selectors){ 1, { DCB_APP_SEL_PCP } })
+BREAK(trust_told_behind_pcp, port.dcb.has_trust = true,
+      port.dcb.trust = (struct qos_selectors){ 2, { DCB_APP_SEL_PCP, IEEE_8021QAZ_APP_SEL_DSCP } })
+BREAK(trust_told_none, port.dcb.has_trust = true, port.dcb.trust = (struct qos_selectors){})
+BREAK(trust_told_map_empty, port.dcb.has_trust = true,
+      port.dcb.trust = (struct qos_selectors){ 1, { IEEE_8021QAZ_APP_SEL_DSCP } };
+      memset(port.dcb.dscp_priorities, 0, sizeof(port.dcb.dscp_priorities)))
+BREAK(starved_and_shared, port.dcb.tc_of[5] = 0, port.dcb.tc_algorithm[5] = IEEE_8021QAZ_TSA_ETS,
+      port.dcb.tc_algorithm[0] = IEEE_8021QAZ_TSA_ETS, port.dcb.tc_bandwidth[0] = 100)
 BREAK(dscp_to_best_effort, port.dcb.dscp_priorities[40] = 1)
 BREAK(dscp_without_entry, port.dcb.dscp_priorities[40] = 0)
 BREAK(dscp_twice, port.dcb.dscp_priorities[40] |= 1 << 3)
@@ -157,8 +174,10 @@ BREAK(ecn_elsewhere, port.host.ecn_np.value = port.host.ecn_rp.value = 1 << 3)
 BREAK(ecn_rp_off, port.host.ecn_rp.value = 0)
 BREAK(cnp_dscp_wrong, port.host.cnp_dscp.value = 0)
 BREAK(cnp_dscp_wrong_inbox, port.host.cnp_dscp.value = 0;
-      snprintf(port.host.cc_params, sizeof(port.host.cc_params), "kernel/debug/mlx5/0000:3b:00.0/cc_params"))
+      snprintf(port.host.cc_pci, sizeof(port.host.cc_pci), "0000:3b:00.0"))
 BREAK(mtu_of_pf, port.host.mtu.value = 1500)
+BREAK(mtu_by_one, port.host.mtu.value = 4191, profile.mtu = 4192)
+BREAK(mtu_too_small, port.host.mtu.value = 351)
 BREAK(mtu_of_vf, device.mtu.value = 1500)
 BREAK(pause_on, port.host.pause.value = QOS_PAUSE_RX | QOS_PAUSE_TX)
 BREAK(pause_rx, port.host.pause.value = QOS_PAUSE_RX)
@@ -182,7 +201,7 @@ static const struct {
 	{                                        \
 		#function, function, __VA_ARGS__ \
 	}
-	CASE(no_dscp_entry, "qos.trust", "pf0", "pcp", "dcb app add dev pf0 dscp-prio 40:5 48:6",
+	CASE(no_dscp_entry, "qos.trust", "pf0", "pcp", "dcb app replace dev pf0 dscp-prio 40:5 48:6",
 	     "mlnx_qos -i pf0 --trust dscp"),
 	CASE(no_pfc, "qos.pfc", "pf0", "on for no priority", "dcb pfc set dev pf0 prio-pfc all:off 5:on",
 	     "mlnx_qos -i pf0 --pfc 0,0,0,0,0,1,0,0"),
@@ -195,6 +214,21 @@ static const struct {
 	CASE(pfc_by_firmware, "qos.pfc", "pf0", "on for no priority",
 	     "dcb dcbx set dev pf0 host ieee && dcb pfc set dev pf0 prio-pfc all:off 5:on",
 	     "mlnx_qos -i pf0 -d os && mlnx_qos -i pf0 --pfc 0,0,0,0,0,1,0,0"),
+	CASE(pfc_by_firmware_of_mlx5, "qos.pfc", "pf0", "on for no priority",
+	     "dcb dcbx set dev pf0 host ieee && dcb pfc set dev pf0 prio-pfc all:off 5:on",
+	     "mlnx_qos -i pf0 -d os && mlnx_qos -i pf0 --pfc 0,0,0,0,0,1,0,0"),
+	CASE(trust_told_pcp, "qos.trust", "pf0", "pcp (trusted: pcp)", "dcb apptrust set dev pf0 order dscp pcp", ""),
+	CASE(trust_told_behind_pcp, "qos.trust", "pf0", "pcp (trusted: pcp,dscp)",
+	     "dcb apptrust set dev pf0 order dscp pcp", ""),
+	CASE(trust_told_none, "qos.trust", "pf0", "neither dscp nor pcp (trusted: none)",
+	     "dcb apptrust set dev pf0 order dscp", ""),
+	CASE(trust_told_map_empty, "qos.map", "pf0", "DSCP 40 to no priority, DSCP 48 to no priority",
+	     "dcb app replace dev pf0 dscp-prio 40:5 48:6",
+	     "mlnx_qos -i pf0 --dscp2prio set,40,5 && mlnx_qos -i pf0 --dscp2prio set,48,6"),
+	CASE(starved_and_shared, "qos.ets", "pf0", "class 0, and priority 1 with it",
+	     "dcb ets set dev pf0 prio-tc 5:5 tc-bw 0:50 5:50",
+	     "mlnx_qos -i pf0 -p 1,0,2,3,4,5,6,7 -s ets,strict,strict,strict,strict,ets,strict,strict -t "
+	     "50,0,0,0,0,50,0,0"),
 	CASE(dscp_to_best_effort, "qos.map", "pf0", "DSCP 40 to priority 0", "dcb app replace dev pf0 dscp-prio 40:5",
 	     "mlnx_qos -i pf0 --dscp2prio set,40,5"),
 	CASE(dscp_without_entry, "qos.map", "pf0", "DSCP 40 to no priority", "dcb app replace dev pf0 dscp-prio 40:5",
@@ -216,7 +250,7 @@ static const struct {
 	     "mlnx_qos -i pf0 -p 1,0,2,3,4,6,5,7"),
 	CASE(one_class, "qos.ets", "pf0", "class 0, and priority 0 with it", "dcb ets set dev pf0 prio-tc 5:5",
 	     "mlnx_qos -i pf0 -p 0,0,0,0,0,5,0,0"),
-	CASE(few_classes, "qos.ets", "pf0", "class 0, and priority 0 with it", "dcb ets set dev pf0 prio-tc all:0 5:1",
+	CASE(few_classes, "qos.ets", "pf0", "class 0, and priority 0 with it", "dcb ets set dev pf0 prio-tc 5:1 7:0",
 	     "mlnx_qos -i pf0 -p 0,0,0,0,0,1,0,0"),
 	CASE(no_second_class, "qos.ets", "pf0", "class 0, and priority 0 with it", "", ""),
 	CASE(starved, "qos.ets", "pf0", "class 5: ets, 0 %", "dcb ets set dev pf0 tc-bw 0:50 5:49",
@@ -229,11 +263,10 @@ static const struct {
 	CASE(buffer_of_cnp, "qos.buffer", "pf0", "buffer 1 of 100000 bytes, and priority 6 with it",
 	     "dcb buffer set dev pf0 prio-buffer 5:5 buffer-size 0:100000 5:100000",
 	     "mlnx_qos -i pf0 --prio2buffer=0,0,0,0,0,5,1,0 --buffer_size=100000,100000,0,0,0,100000,0,0"),
-	CASE(buffer_empty, "qos.buffer", "pf0", "buffer 1 of 0 bytes",
-	     "dcb buffer set dev pf0 prio-buffer 5:1 buffer-size 1:110000",
+	CASE(buffer_empty, "qos.buffer", "pf0", "buffer 1 of 0 bytes", "dcb buffer set dev pf0 buffer-size 1:110000",
 	     "mlnx_qos -i pf0 --prio2buffer=0,0,0,0,0,1,0,0 --buffer_size=200000,110000,0,0,0,0,0,0"),
 	CASE(buffer_empty_none_free, "qos.buffer", "pf0", "buffer 1 of 0 bytes",
-	     "dcb buffer set dev pf0 prio-buffer 5:1 buffer-size 0:100000 1:100000",
+	     "dcb buffer set dev pf0 buffer-size 0:100000 1:100000",
 	     "mlnx_qos -i pf0 --prio2buffer=0,0,0,0,0,1,0,0 --buffer_size=100000,100000,0,0,0,0,0,0"),
 	CASE(ecn_off, "qos.ecn", "pf0", "notification point off, reaction point off",
 	     "echo 1 >/sys/class/net/pf0/ecn/roce_np/enable/5 && echo 1 >/sys/class/net/pf0/ecn/roce_rp/enable/5", ""),
@@ -245,7 +278,9 @@ static const struct {
 	     ""),
 	CASE(cnp_dscp_wrong_inbox, "qos.ecn", "pf0", "CNPs with DSCP 0",
 	     "echo 48 >/sys/kernel/debug/mlx5/0000:3b:00.0/cc_params/np_cnp_dscp", ""),
-	CASE(mtu_of_pf, "qos.mtu", "pf0", "1500", "ip link set dev pf0 mtu 4200", ""),
+	CASE(mtu_of_pf, "qos.mtu", "pf0", "1500: 1024 for RDMA", "ip link set dev pf0 mtu 4200", ""),
+	CASE(mtu_by_one, "qos.mtu", "pf0", "4191: 2048 for RDMA", "ip link set dev pf0 mtu 4192", ""),
+	CASE(mtu_too_small, "qos.mtu", "pf0", "351: 0 for RDMA", "ip link set dev pf0 mtu 4200", ""),
 	CASE(mtu_of_vf, "qos.mtu", "vf0", "1500", "ip link set dev vf0 mtu 4200", ""),
 	CASE(pause_on, "qos.pause", "pf0", "receive on, transmit on", "ethtool -A pf0 rx off tx off", ""),
 	CASE(pause_rx, "qos.pause", "pf0", "receive on, transmit off", "ethtool -A pf0 rx off tx off", ""),
@@ -376,6 +411,20 @@ static void no_cure_is_cut(void **state)
 	assert_true(strlen(heard.last[QOS_FAIL].found) < sizeof(heard.last[QOS_FAIL].found) - 1);
 }
 
+/* Where the trust is told, the map is not its sign, and is judged whatever is trusted. */
+static void trust_and_map_apart(void **state)
+{
+	struct heard heard;
+
+	(void)state;
+	clean();
+	trust_told_map_empty();
+	trust_told_pcp();
+	heard = audit();
+	assert_int_equal(heard.count[QOS_FAIL], 2);
+	assert_string_equal(heard.last[QOS_FAIL].rule, "qos.map");
+}
+
 static void not_judged(void **state)
 {
 	(void)state;
@@ -395,9 +444,10 @@ static void not_judged(void **state)
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
-		cmocka_unit_test(clean_nodes),       cmocka_unit_test(a_profile_that_trusts_pcp),
-		cmocka_unit_test(misconfigurations), cmocka_unit_test(what_cannot_be_read_is_unknown),
-		cmocka_unit_test(no_cure_is_cut),    cmocka_unit_test(not_judged),
+		cmocka_unit_test(clean_nodes),         cmocka_unit_test(a_profile_that_trusts_pcp),
+		cmocka_unit_test(misconfigurations),   cmocka_unit_test(what_cannot_be_read_is_unknown),
+		cmocka_unit_test(no_cure_is_cut),      cmocka_unit_test(not_judged),
+		cmocka_unit_test(trust_and_map_apart),
 	};
 
 	return RUN_CASES("audit", cases);

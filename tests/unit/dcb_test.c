@@ -39,6 +39,36 @@ static void put_app(uint8_t selector, uint8_t priority, uint16_t protocol)
 	mnl_attr_put(h, DCB_ATTR_IEEE_APP, sizeof(app), &app);
 }
 
+static void trust_table(void **state)
+{
+	struct nlattr *table;
+	struct qos_dcb dcb;
+
+	(void)state;
+	answer_begin();
+	dcb = answer_end();
+	assert_false(dcb.has_trust);
+	answer_begin();
+	table = mnl_attr_nest_start(h, DCB_ATTR_DCB_APP_TRUST_TABLE);
+	mnl_attr_put_u8(h, DCB_ATTR_IEEE_APP, IEEE_8021QAZ_APP_SEL_ANY);
+	mnl_attr_put(h, DCB_ATTR_IEEE_APP, 0, "");
+	mnl_attr_put_u8(h, DCB_ATTR_IEEE_APP, IEEE_8021QAZ_APP_SEL_DSCP);
+	for (unsigned int i = 0; i < QOS_SELECTORS; i++) /* more than there are */
+		mnl_attr_put_u8(h, DCB_ATTR_DCB_APP, DCB_APP_SEL_PCP);
+	mnl_attr_nest_end(h, table);
+	dcb = answer_end();
+	assert_true(dcb.has_trust);
+	assert_int_equal(dcb.trust.count, QOS_SELECTORS);
+	assert_int_equal(dcb.trust.selector[1], IEEE_8021QAZ_APP_SEL_DSCP);
+	assert_int_equal(dcb.trust.selector[2], DCB_APP_SEL_PCP);
+	assert_int_equal(qos_dcb_trust(&dcb), QOS_TRUST_DSCP);
+	answer_begin();
+	table = mnl_attr_nest_start(h, DCB_ATTR_DCB_APP_TRUST_TABLE);
+	mnl_attr_nest_end(h, table);
+	dcb = answer_end();
+	assert_int_equal(qos_dcb_trust(&dcb), QOS_TRUST_NONE);
+}
+
 static void whole_answer(void **state)
 {
 	struct ieee_pfc pfc = { .pfc_cap = 8, .pfc_en = 1 << 5 };
@@ -151,6 +181,7 @@ static void no_netdev(void **state)
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
+		cmocka_unit_test(trust_table),
 		cmocka_unit_test(whole_answer),
 		cmocka_unit_test(what_is_not_told_is_not_known),
 		cmocka_unit_test(malformed_attributes),

@@ -476,6 +476,32 @@ static void a_fault(void **state)
 	cJSON_Delete(json);
 }
 
+static void a_setting(void **state)
+{
+	struct setting_change change = {
+		.rule = "qos.pfc", .subject = "pf0", .setting = "pfc", .from = "3", .to = "5", .error = ""
+	};
+	struct fixture *f = *state;
+	cJSON *json;
+
+	events_setting(f->events, &change, 42, 0);
+	json = last_event(f);
+	text_is(json, "kind", "change");
+	text_is(json, "rule", "qos.pfc");
+	text_is(json, "message", "pfc of pf0 was set from 3 to 5");
+	text_is(json, "detail.from", "3");
+	text_is(json, "detail.to", "5");
+	number_is(json, "actor.pid", 42);
+	cJSON_Delete(json);
+	change.error = "refused: Input/output error";
+	events_setting(f->events, &change, 42, 0);
+	json = last_event(f);
+	text_is(json, "kind", "fault");
+	text_is(json, "message", "pfc of pf0 was not set: refused: Input/output error");
+	text_is(json, "detail.error", "refused: Input/output error");
+	cJSON_Delete(json);
+}
+
 /* The moment of the event, not of its report. */
 static void the_time(void **state)
 {
@@ -625,6 +651,7 @@ int main(void)
 		CASE(a_device_that_is_gone),
 		CASE(the_end_of_a_netns),
 		CASE(a_claim),
+		CASE(a_setting),
 		CASE(a_fault),
 		CASE(the_time),
 		CASE(lines_go_to_stdout),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <linux/dcbnl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 
 #include "common/test.h"
 #include "lib/util.h"
+#include "qos/audit.h"
 
 static void make_parent(const char *path)
 {
@@ -80,7 +82,7 @@ static void port_of_ofed(void **state)
 	is(port.ecn_rp, 0xff);
 	is(port.cnp_dscp, 48);
 	is(port.cnp_priority, 6);
-	assert_string_equal(port.cc_params, "");
+	assert_string_equal(port.cc_pci, "");
 	assert_int_equal(port.pause.error, -ENODATA); /* not asked for by this one */
 }
 
@@ -96,7 +98,7 @@ static void port_of_inbox(void **state)
 	assert_int_equal(port.ecn_rp.error, -ENOENT);
 	is(port.cnp_dscp, 26);
 	is(port.cnp_priority, 3);
-	assert_string_equal(port.cc_params, "kernel/debug/mlx5/0000:3b:00.0/cc_params");
+	assert_string_equal(port.cc_pci, "0000:3b:00.0");
 }
 
 static void no_such_port(void **state)
@@ -187,6 +189,98 @@ static void broken_values(void **state)
 	is(device.tclass, 0);
 }
 
+/* ---- other drivers, from the files to the findings ---- */
+
+struct expected {
+	const char *rule;
+	enum qos_result result;
+	const char *found, *cure;
+};
+
+struct judged {
+	const char *fixture;
+	const struct expected *expected;
+	size_t count, seen;
+};
+
+static void judge_one(const struct qos_finding *f, void *ctx)
+{
+	struct judged *j = ctx;
+	const struct expected *e = &j->expected[j->seen];
+
+	if (j->seen++ == j->count)
+		test_fail("%s: %s was not expected", j->fixture, f->rule);
+	if (strcmp(f->rule, e->rule) || f->result != e->result || !strstr(f->found, e->found) ||
+	    strcmp(f->cure, e->cure))
+		test_fail("%s, finding %zu: %s %s \"%s\" \"%s\"", j->fixture, j->seen, f->rule,
+			  qos_result_name(f->result), f->found, f->cure);
+	assert_string_equal(f->cure_mlx5, "");
+}
+
+/* DCB as the driver tells it: neither has buffers, apptrust or a DSCP in its app table at first; firmware runs DCBX. */
+static void judge_fixture(const char *fixture, const char *device, const struct expected *expected, size_t count)
+{
+	struct judged judged = { .fixture = fixture, .expected = expected, .count = count };
+	struct qos_port port = { .name = "pf0" };
+	struct qos_device d = { .port = "pf0", .netdev = "pf0" };
+	struct qos_node node = { .ports = &port, .port_count = 1, .devices = &d, .device_count = 1 };
+	struct qos_profile profile;
+
+	assert_int_equal(qos_profile_named("spiderpool", &profile), 0);
+	profile.mtu = 4200;
+	snprintf(d.name, sizeof(d.name), "%s", device);
+	port.dcb = (struct qos_dcb){ .has_pfc = true,
+				     .has_ets = true,
+				     .has_apps = true,
+				     .has_dcbx = true,
+				     .tcs = 8,
+				     .tc_of = { 0, 0, 0, 0, 0, 1, 0, 0 },
+				     .dcbx = DCB_CAP_DCBX_LLD_MANAGED | DCB_CAP_DCBX_VER_IEEE };
+	qos_host_port_read(tree(fixture), "pf0", &port.host);
+	assert_false(port.host.mlx5);
+	port.host.pause = (struct qos_reading){ .value = 0 };
+	qos_host_device_read(tree(fixture), device, &d.host);
+	qos_audit(&profile, &node, judge_one, &judged);
+	assert_int_equal(judged.seen, count);
+}
+
+#define HOST_FIRST "dcb dcbx set dev pf0 host ieee && "
+#define COMMON                                                                                                       \
+	{ "qos.trust", QOS_FAIL, "pcp (no DSCP entries", HOST_FIRST "dcb app replace dev pf0 dscp-prio 40:5 48:6" }, \
+		{ "qos.pfc", QOS_FAIL, "no priority", HOST_FIRST "dcb pfc set dev pf0 prio-pfc all:off 5:on" },      \
+		{ "qos.ets", QOS_PASS, "class 1", "" }, { "qos.ets", QOS_PASS, "class 1", "" },                      \
+		{ "qos.buffer", QOS_UNKNOWN, "does not tell its buffers", "" },                                      \
+		{ "qos.ecn", QOS_UNKNOWN, "the switches of ECN: this driver and kernel do not show", "" },           \
+	{                                                                                                            \
+		"qos.ecn", QOS_UNKNOWN, "the DSCP of CNPs: this driver and kernel do not show", ""                   \
+	}
+
+static void bnxt_and_irdma(void **state)
+{
+	static const struct expected bnxt[] = {
+		COMMON,
+		{ "qos.mtu", QOS_PASS, "9000", "" },
+		{ "qos.pause", QOS_PASS, "off", "" },
+		{ "qos.tos", QOS_FAIL, "DSCP 0",
+		  "mkdir -p /sys/kernel/config/rdma_cm/bnxt_re0 && "
+		  "echo 160 >/sys/kernel/config/rdma_cm/bnxt_re0/ports/1/default_roce_tos" },
+		{ "qos.rocemode", QOS_PASS, "RoCE v2", "" },
+	};
+	static const struct expected irdma[] = {
+		COMMON,
+		{ "qos.mtu", QOS_FAIL, "1500", "ip link set dev pf0 mtu 4200" },
+		{ "qos.pause", QOS_PASS, "off", "" },
+		{ "qos.tos", QOS_PASS, "DSCP 40", "" },
+		{ "qos.rocemode", QOS_FAIL, "RoCE v1",
+		  "mkdir -p /sys/kernel/config/rdma_cm/rocep175s0 && echo 'RoCE v2' "
+		  ">/sys/kernel/config/rdma_cm/rocep175s0/ports/1/default_roce_mode" },
+	};
+
+	(void)state;
+	judge_fixture("bnxt_re", "bnxt_re0", bnxt, ARRAY_SIZE(bnxt));
+	judge_fixture("irdma", "rocep175s0", irdma, ARRAY_SIZE(irdma));
+}
+
 static void names_too_long(void **state)
 {
 	struct qos_host_device device;
@@ -210,7 +304,8 @@ int main(void)
 		cmocka_unit_test(port_of_ofed),     cmocka_unit_test(port_of_inbox),
 		cmocka_unit_test(no_such_port),     cmocka_unit_test(devices_of_ofed),
 		cmocka_unit_test(devices_of_inbox), cmocka_unit_test(configfs_is_left_as_it_was),
-		cmocka_unit_test(broken_values),    cmocka_unit_test(names_too_long),
+		cmocka_unit_test(broken_values),    cmocka_unit_test(bnxt_and_irdma),
+		cmocka_unit_test(names_too_long),
 	};
 
 	return RUN_CASES("host", cases);

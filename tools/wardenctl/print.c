@@ -194,3 +194,24 @@ void print_finding(const cJSON *item, void *ctx)
 		printf(" %s", cJSON_IsString(d) ? d->valuestring : "?");
 	printf("\n");
 }
+
+void print_change(const cJSON *item, void *ctx)
+{
+	const char *done = text_or_dash(item, "done");
+
+	(void)ctx;
+	if (cJSON_HasObjectItem(item, "plan")) {
+		if (!number(item, "changes"))
+			printf("nothing to change\n");
+		return;
+	}
+	printf("%-8s %-13s %-16s %s: %s -> %s\n",
+	       *text(item, "left") ? "left"
+	       : *done == '-'      ? "change"
+				   : done,
+	       text(item, "id"), text(item, "subject"), text(item, "setting"), text(item, "from"), text(item, "to"));
+	print_line("by", *done == '-' ? text(item, "by") : "");
+	print_line("note", *done == '-' ? text(item, "note") : "");
+	print_line("because", text(item, "left"));
+	print_line("reason", text(item, "reason"));
+}

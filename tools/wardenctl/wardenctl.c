@@ -11,6 +11,7 @@
 #include "control/client.h"
 #include "lib/util.h"
 #include "report/text.h"
+#include "wardenctl/change.h"
 #include "wardenctl/print.h"
 
 #define DEFAULT_SOCKET "/run/rdma-warden/warden.sock"
@@ -37,18 +38,29 @@ static const struct command commands[] = {
 	{ "events", "[--follow] [--since T]", "what happened (T: seconds since the epoch, or 30s, 5m, 2h ago)", "FS",
 	  "", print_event },
 	{ "packets", "", "RoCE packets of VFs that pass the kernel, by DSCP and class", "", "", print_packets },
-	{ "qos", "[--profile P]", "what would put RoCE traffic into a lossy class, and what mends it", "Q", "",
-	  print_finding },
+	{ "qos", "[--profile P] [--apply | --revert] [--yes]",
+	  "what would put RoCE traffic into a lossy class, and what mends it (--apply: mend it; --revert: take back)",
+	  "QAVY", "", print_finding },
 };
 
 static const struct option options[] = {
-	{ "socket", required_argument, NULL, 'k' },   { "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, 'h' },           { "device", required_argument, NULL, 'D' },
-	{ "netns", required_argument, NULL, 'N' },    { "pid", required_argument, NULL, 'P' },
-	{ "cgroup", required_argument, NULL, 'C' },   { "owner", required_argument, NULL, 'O' },
-	{ "resource", required_argument, NULL, 'E' }, { "force", no_argument, NULL, 'R' },
-	{ "follow", no_argument, NULL, 'F' },         { "since", required_argument, NULL, 'S' },
-	{ "profile", required_argument, NULL, 'Q' },  { NULL, 0, NULL, 0 },
+	{ "socket", required_argument, NULL, 'k' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "device", required_argument, NULL, 'D' },
+	{ "netns", required_argument, NULL, 'N' },
+	{ "pid", required_argument, NULL, 'P' },
+	{ "cgroup", required_argument, NULL, 'C' },
+	{ "owner", required_argument, NULL, 'O' },
+	{ "resource", required_argument, NULL, 'E' },
+	{ "force", no_argument, NULL, 'R' },
+	{ "follow", no_argument, NULL, 'F' },
+	{ "since", required_argument, NULL, 'S' },
+	{ "profile", required_argument, NULL, 'Q' },
+	{ "apply", no_argument, NULL, 'A' },
+	{ "revert", no_argument, NULL, 'V' },
+	{ "yes", no_argument, NULL, 'Y' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static void usage(FILE *to)
@@ -142,8 +154,19 @@ struct environment {
 	const char *socket;
 	const char *name;
 	bool json;
+	bool apply, revert, yes; /* of qos */
 	unsigned int passed, failed, unknown; /* results of checks among the items */
 };
+
+/* What is no argument of the request: true when the option was such a one. */
+static bool put_flag(struct environment *env, int letter)
+{
+	bool *flag = letter == 'A' ? &env->apply : letter == 'V' ? &env->revert : letter == 'Y' ? &env->yes : NULL;
+
+	if (flag)
+		*flag = true;
+	return flag;
+}
 
 /* Reads the command line into the request: 0, or the exit status plus one. */
 static int parse(int argc, char **argv, struct environment *env, cJSON *request)
@@ -178,8 +201,12 @@ static int parse(int argc, char **argv, struct environment *env, cJSON *request)
 			fprintf(stderr, "wardenctl: %s does not take --%s\n", env->name, option_name(letters[i]));
 			return 3;
 		}
-		if (put_option(request, letters[i], values[i]))
+		if (!put_flag(env, letters[i]) && put_option(request, letters[i], values[i]))
 			return 3;
+	}
+	if ((env->apply && env->revert) || (env->yes && !env->apply && !env->revert)) {
+		fputs("wardenctl: give one of --apply and --revert, and --yes with one of them only\n", stderr);
+		return 3;
 	}
 	return check_required(command, request) ? 3 : 0;
 }
@@ -205,6 +232,23 @@ static void show(const cJSON *item, void *ctx)
 	(env->json ? print_json : command_find(env->name)->print)(item, NULL);
 }
 
+/* 0, 1 when a change was not made, or -errno; the request is taken apart. */
+static int ask(struct environment *env, cJSON *request, struct err *err)
+{
+	struct change_options how = {
+		.socket = env->socket, .revert = env->revert, .yes = env->yes, .json = env->json
+	};
+	int r;
+
+	if (!env->apply && !env->revert) {
+		cJSON_AddStringToObject(request, "request", env->name);
+		return client_request(env->socket, request, show, env, err);
+	}
+	r = change_settings(&how, request, show, env, err);
+	cJSON_Delete(request);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	struct environment env = { .socket = DEFAULT_SOCKET };
@@ -216,12 +260,12 @@ int main(int argc, char **argv)
 		cJSON_Delete(request);
 		return r - 1;
 	}
-	cJSON_AddStringToObject(request, "request", env.name);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	r = client_request(env.socket, request, show, &env, &err);
-	if (r)
+	r = ask(&env, request, &err);
+	if (r < 0)
 		print_error(&err);
 	else if (env.passed + env.failed + env.unknown && !env.json)
 		printf("%u pass, %u fail, %u unknown\n", env.passed, env.failed, env.unknown);
-	return r || env.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	/* What was taken back may well be wrong again. */
+	return r || (env.failed && !env.revert) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

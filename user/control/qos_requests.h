@@ -7,6 +7,14 @@
 
 #include "control/server.h"
 
+/* The audit of the node by a profile. */
 int handle_qos(void *ctx, const cJSON *args, struct reply *reply, struct err *err);
+
+/*
+ * What would be changed to mend what the audit finds, or to take the last changes back ("revert"), with a digest at the
+ * end; and its doing, which is refused when the plan has another digest by now.
+ */
+int handle_qos_plan(void *ctx, const cJSON *args, struct reply *reply, struct err *err);
+int handle_qos_apply(void *ctx, const cJSON *args, struct reply *reply, struct err *err);
 
 #endif

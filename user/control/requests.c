@@ -336,5 +336,7 @@ const struct request_kind request_kinds[] = {
 	{ "events", handle_events },
 	{ "packets", handle_packets },
 	{ "qos", handle_qos },
+	{ "qos-plan", handle_qos_plan },
+	{ "qos-apply", handle_qos_apply },
 	{ NULL, NULL },
 };

@@ -6,11 +6,10 @@
 #ifndef WARDEN_AUDIT_H
 #define WARDEN_AUDIT_H
 
+#include "qos/action.h"
 #include "qos/dcb.h"
 #include "qos/host.h"
 #include "qos/profile.h"
-
-#define QOS_NAME_LEN 64 /* of a netdev or an RDMA device */
 
 enum qos_result { QOS_PASS, QOS_FAIL, QOS_UNKNOWN };
 
@@ -36,8 +35,7 @@ struct qos_node {
 	size_t device_count;
 };
 
-/* Room for a command for each DSCP; a cut command would be worse than none. */
-#define QOS_CURE_LEN 4096
+#define QOS_FINDING_ACTIONS 3
 
 struct qos_finding {
 	const char *rule; /* qos.trust and so on */
@@ -47,6 +45,8 @@ struct qos_finding {
 	char found[256]; /* of QOS_UNKNOWN: why it is not known */
 	char cure[QOS_CURE_LEN]; /* of QOS_FAIL: the command that mends it, or "" when no command does */
 	char cure_mlx5[QOS_CURE_LEN]; /* the same with mlnx_qos, where that is the NIC's; or "" */
+	struct qos_action actions[QOS_FINDING_ACTIONS]; /* what `cure` says, in its order */
+	size_t action_count;
 };
 
 /* Calls `tell` for each finding. */

@@ -13,6 +13,12 @@
 #include "qos/profile.h"
 
 #define QOS_TCS 8
+#define QOS_SELECTORS 8 /* of an app table: those of 802.1Q and PCP are six */
+
+/* IEEE_8021QAZ_APP_SEL_* and DCB_APP_SEL_PCP, the most trusted first. */
+struct qos_selectors {
+	uint8_t count, selector[QOS_SELECTORS];
+};
 
 struct qos_dcb {
 	int error; /* 0, or -errno: nothing could be asked, and the rest is empty */
@@ -27,6 +33,8 @@ struct qos_dcb {
 	uint32_t buffer_size[QOS_PRIORITIES]; /* bytes */
 	uint32_t buffer_total;
 	uint8_t dcbx; /* DCB_CAP_DCBX_* */
+	bool has_trust; /* the kernel (6.2 and later) and the driver tell the trust itself */
+	struct qos_selectors trust;
 };
 
 /* Asks for the netdev of that name in the caller's netns. Whatever happens is told in `dcb`. */
@@ -36,9 +44,21 @@ void qos_dcb_read(const char *netdev, struct qos_dcb *dcb);
 void qos_dcb_parse(const void *attributes, size_t len, struct qos_dcb *dcb);
 
 /*
- * Netlink does not tell the trust. mlx5, which has no other way to set it, trusts DSCP from the first DSCP entry of the
- * app table to the last (en_dcbnl.c), and PCP without any.
+ * What a packet's priority is read from. Where the driver does not tell: mlx5, which has no other way to set it, trusts
+ * DSCP from the first DSCP entry of the app table to the last (en_dcbnl.c), and PCP without any.
  */
 enum qos_trust qos_dcb_trust(const struct qos_dcb *dcb);
+
+/*
+ * Set one setting of the netdev, as DCB netlink has it: what else its struct holds stays as it is. 0, or -errno of
+ * netlink or of the driver. That the driver keeps what it took is for the caller to see.
+ */
+int qos_dcb_set_dcbx(const char *netdev, uint8_t mode);
+int qos_dcb_set_pfc(const char *netdev, uint8_t mask);
+int qos_dcb_set_ets(const char *netdev, const uint8_t *tc_of, const uint8_t *bandwidth);
+int qos_dcb_set_buffer(const char *netdev, const uint8_t *buffer_of, const uint32_t *sizes);
+int qos_dcb_set_trust(const char *netdev, const struct qos_selectors *trust);
+/* The DSCPs of the mask get the priorities (bit p) and lose all others; what is new is added before the old goes. */
+int qos_dcb_set_apps(const char *netdev, uint64_t dscps, const uint8_t *priorities);
 
 #endif

@@ -75,9 +75,10 @@ static void read_cnp(const char *root, const char *netdev, const char *pci, stru
 	port->cnp_priority = number(QOS_PRIORITIES - 1, "%s/class/net/%s/ecn/roce_np/cnp_802p_prio", root, netdev);
 	if (port->cnp_dscp.error != -ENOENT || !pci[0])
 		return;
-	snprintf(port->cc_params, sizeof(port->cc_params), "kernel/debug/mlx5/%s/cc_params", pci);
-	port->cnp_dscp = number(QOS_DSCPS - 1, "%s/%s/np_cnp_dscp", root, port->cc_params);
-	port->cnp_priority = number(QOS_PRIORITIES - 1, "%s/%s/np_cnp_prio", root, port->cc_params);
+	if (try_snprintf(port->cc_pci, sizeof(port->cc_pci), "%s", pci))
+		port->cc_pci[0] = '\0'; /* no PCI address, so not mlx5 */
+	port->cnp_dscp = number(QOS_DSCPS - 1, "%s/kernel/debug/mlx5/%s/cc_params/np_cnp_dscp", root, pci);
+	port->cnp_priority = number(QOS_PRIORITIES - 1, "%s/kernel/debug/mlx5/%s/cc_params/np_cnp_prio", root, pci);
 }
 
 void qos_host_port_read(const char *root, const char *netdev, struct qos_host_port *port)

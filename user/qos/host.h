@@ -24,7 +24,7 @@ struct qos_host_port {
 	struct qos_reading mtu;
 	struct qos_reading ecn_np, ecn_rp; /* bit p: on for priority p; notification and reaction point */
 	struct qos_reading cnp_dscp, cnp_priority;
-	char cc_params[96]; /* where the kernel's own mlx5 keeps the two, below /sys; "": OFED's place, or none */
+	char cc_pci[16]; /* in whose debugfs the kernel's own mlx5 keeps the two; "": OFED's place, or none */
 	struct qos_reading pause; /* QOS_PAUSE_*: that of the whole link (802.3x), not by priority */
 };
 

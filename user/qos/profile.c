@@ -78,7 +78,7 @@ int qos_profile_check(const struct qos_profile *p, struct err *err)
 
 const char *qos_trust_name(enum qos_trust trust)
 {
-	return trust == QOS_TRUST_DSCP ? "dscp" : "pcp";
+	return trust == QOS_TRUST_DSCP ? "dscp" : trust == QOS_TRUST_PCP ? "pcp" : "neither dscp nor pcp";
 }
 
 void qos_dscp_text(uint64_t dscp, char *to, size_t size)

@@ -13,7 +13,7 @@
 #define QOS_PRIORITIES 8
 
 /* What a port reads the priority of an incoming packet from. */
-enum qos_trust { QOS_TRUST_DSCP, QOS_TRUST_PCP };
+enum qos_trust { QOS_TRUST_DSCP, QOS_TRUST_PCP, QOS_TRUST_NONE /* of a port, not of a profile */ };
 enum qos_roce_mode { QOS_ROCE_V1, QOS_ROCE_V2 };
 
 struct qos_profile {

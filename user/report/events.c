@@ -316,7 +316,7 @@ static void publish(struct events *e, cJSON *json, uint64_t boottime_ns)
 		f->line(f, line, len);
 }
 
-static cJSON *head_json(struct events *e, uint64_t boottime_ns, uint32_t kind, uint32_t rule, uint32_t verdict)
+static cJSON *head_json(struct events *e, uint64_t boottime_ns, uint32_t kind, const char *rule, uint32_t verdict)
 {
 	cJSON *json = cJSON_CreateObject();
 	char when[64];
@@ -325,7 +325,7 @@ static cJSON *head_json(struct events *e, uint64_t boottime_ns, uint32_t kind, u
 	cJSON_AddStringToObject(json, "time", when);
 	cJSON_AddNumberToObject(json, "seq", (double)(e->count + 1));
 	cJSON_AddStringToObject(json, "kind", kind < ARRAY_SIZE(kind_names) ? kind_names[kind] : "unknown");
-	cJSON_AddStringToObject(json, "rule", rule_name(rule));
+	cJSON_AddStringToObject(json, "rule", rule);
 	cJSON_AddStringToObject(json, "verdict",
 				verdict < ARRAY_SIZE(verdict_names) ? verdict_names[verdict] : "unknown");
 	return json;
@@ -339,7 +339,7 @@ void events_feed(struct events *e, const struct warden_event *ev)
 
 	if (ev->rule == RULE_NETNS_END && !track_claim_find(e->track, is_in_netns, &ev->arg[0], &claim))
 		return;
-	json = head_json(e, ev->time_ns, ev->kind, ev->rule, ev->verdict);
+	json = head_json(e, ev->time_ns, ev->kind, rule_name(ev->rule), ev->verdict);
 	device_json(e, json, ev);
 	if (ev->rule == RULE_NETNS_END)
 		cJSON_ReplaceItemInObject(json, "owner", cJSON_CreateString(claim.owner));
@@ -407,7 +407,7 @@ bool events_sweep(struct events *e, int fd)
 void events_claim(struct events *e, const struct claim_change *change, uint32_t pid, uint32_t uid)
 {
 	uint64_t now = boot_ns();
-	cJSON *json = head_json(e, now, EVENT_CHANGE, change->rule, VERDICT_NONE), *actor, *detail;
+	cJSON *json = head_json(e, now, EVENT_CHANGE, rule_name(change->rule), VERDICT_NONE), *actor, *detail;
 	struct warden_device d = {};
 	char message[128];
 
@@ -427,10 +427,36 @@ void events_claim(struct events *e, const struct claim_change *change, uint32_t 
 	publish(e, json, now);
 }
 
+void events_setting(struct events *e, const struct setting_change *change, uint32_t pid, uint32_t uid)
+{
+	bool failed = change->error[0];
+	uint64_t now = boot_ns();
+	cJSON *json = head_json(e, now, failed ? EVENT_FAULT : EVENT_CHANGE, change->rule, VERDICT_NONE);
+	cJSON *actor = cJSON_AddObjectToObject(json, "actor"), *detail;
+	char message[512];
+
+	cJSON_AddNumberToObject(actor, "pid", pid);
+	cJSON_AddNumberToObject(actor, "uid", uid);
+	if (failed)
+		snprintf(message, sizeof(message), "%s of %s was not set: %.300s", change->setting, change->subject,
+			 change->error);
+	else
+		snprintf(message, sizeof(message), "%s of %s was set from %.150s to %.150s", change->setting,
+			 change->subject, change->from, change->to);
+	cJSON_AddStringToObject(json, "message", message);
+	detail = cJSON_AddObjectToObject(json, "detail");
+	cJSON_AddStringToObject(detail, "subject", change->subject);
+	cJSON_AddStringToObject(detail, "setting", change->setting);
+	cJSON_AddStringToObject(detail, "from", change->from);
+	cJSON_AddStringToObject(detail, "to", change->to);
+	cJSON_AddStringToObject(detail, "error", change->error);
+	publish(e, json, now);
+}
+
 void events_fault(struct events *e, const char *fmt, ...)
 {
 	uint64_t now = boot_ns();
-	cJSON *json = head_json(e, now, EVENT_FAULT, RULE_WARDEN_FAULT, VERDICT_NONE);
+	cJSON *json = head_json(e, now, EVENT_FAULT, rule_name(RULE_WARDEN_FAULT), VERDICT_NONE);
 	char message[512];
 	va_list args;
 

@@ -40,6 +40,11 @@ bool events_sweep(struct events *events, int merges_fd);
 
 /* The daemon's own: a claim that was set or released (by process 0: by itself), a fault of the warden itself. */
 void events_claim(struct events *events, const struct claim_change *change, uint32_t pid, uint32_t uid);
+/* A setting of the node that was asked to be changed; `error` says why it was not, or is "". */
+struct setting_change {
+	const char *rule, *subject, *setting, *from, *to, *error;
+};
+void events_setting(struct events *events, const struct setting_change *change, uint32_t pid, uint32_t uid);
 void events_fault(struct events *events, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The lines kept whose time is not before `since_ns` (CLOCK_REALTIME), oldest first. */

@@ -3,8 +3,10 @@
 /*
  * A netdev dcbsim0 that keeps what it is told: PFC, ETS, app table, buffers, DCBX mode, pause. While the DCBX mode says
  * that firmware manages it, it refuses to be told. Control files in debugfs:
- *   dcbsim/failing         write names of operations (pfc ets buffer app dcbx): these return -EIO; an empty line: none
- *   dcbsim/absent          likewise: these the driver does not have
+ *   dcbsim/failing         write names of operations (pfc ets buffer app dcbx apptrust pause mtu): these return -EIO; an empty
+ *                          line: none
+ *   dcbsim/ignoring        likewise: what these are told is taken, and not kept
+ *   dcbsim/absent          likewise: these the driver does not have; at first apptrust, as with mlx5 (pause and mtu stay)
  *   dcbsim/dcbx            the DCBX mode (DCB_CAP_DCBX_*), read and write
  *   dcbsim/counters/NAME   value of one ethtool counter, read and write
  */
@@ -18,15 +20,20 @@
 #include <linux/rtnetlink.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/version.h>
 #include <net/dcbnl.h>
 
 #define PRIORITIES IEEE_8021QAZ_MAX_TCS
-#define LINE_MAX_LEN 64
+#define LINE_MAX_LEN 128
 #define BUFFER_BYTES (256 * 1024)
 
-enum { PFC, ETS, BUFFER, APP, DCBX, OPERATIONS };
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define HAS_APPTRUST
+#endif
 
-static const char *const operations[] = { "pfc", "ets", "buffer", "app", "dcbx" };
+enum { PFC, ETS, BUFFER, APP, DCBX, APPTRUST, PAUSE, MTU, OPERATIONS };
+
+static const char *const operations[] = { "pfc", "ets", "buffer", "app", "dcbx", "apptrust", "pause", "mtu" };
 static const char *const counter_forms[] = { "rx_prio%u_bytes",   "tx_prio%u_bytes", "rx_prio%u_packets",
 					     "tx_prio%u_packets", "rx_prio%u_pause", "tx_prio%u_pause" };
 
@@ -37,12 +44,14 @@ static struct {
 	struct net_device *ndev;
 	struct dentry *root;
 	struct dcbnl_rtnl_ops ops; /* what is absent is NULL in it */
-	bool failing[OPERATIONS], absent[OPERATIONS];
+	bool failing[OPERATIONS], absent[OPERATIONS], ignoring[OPERATIONS];
 	struct ieee_pfc pfc;
 	struct ieee_ets ets;
 	struct dcbnl_buffer buffer;
 	struct ethtool_pauseparam pause;
 	u8 dcbx;
+	u8 trusted[U8_MAX + 1]; /* at most each selector once */
+	int trusted_count;
 	u64 counters[COUNTERS];
 } sim;
 
@@ -73,7 +82,7 @@ static int set_pfc(struct net_device *ndev, struct ieee_pfc *pfc)
 {
 	int err = may_set(PFC);
 
-	if (!err)
+	if (!err && !sim.ignoring[PFC])
 		sim.pfc.pfc_en = pfc->pfc_en;
 	return err;
 }
@@ -111,6 +120,8 @@ static int set_ets(struct net_device *ndev, struct ieee_ets *ets)
 		return err;
 	if (!ets_is_sound(ets))
 		return -EINVAL;
+	if (sim.ignoring[ETS])
+		return 0;
 	memcpy(sim.ets.prio_tc, ets->prio_tc, sizeof(sim.ets.prio_tc));
 	memcpy(sim.ets.tc_tsa, ets->tc_tsa, sizeof(sim.ets.tc_tsa));
 	memcpy(sim.ets.tc_tx_bw, ets->tc_tx_bw, sizeof(sim.ets.tc_tx_bw));
@@ -140,6 +151,8 @@ static int set_buffer(struct net_device *ndev, struct dcbnl_buffer *buffer)
 	}
 	if (sum > sim.buffer.total_size)
 		return -EINVAL;
+	if (sim.ignoring[BUFFER])
+		return 0;
 	memcpy(sim.buffer.prio2buffer, buffer->prio2buffer, sizeof(sim.buffer.prio2buffer));
 	memcpy(sim.buffer.buffer_size, buffer->buffer_size, sizeof(sim.buffer.buffer_size));
 	return 0;
@@ -150,14 +163,18 @@ static int set_app(struct net_device *ndev, struct dcb_app *app)
 {
 	int err = may_set(APP);
 
-	return err ?: dcb_ieee_setapp(ndev, app);
+	if (err || sim.ignoring[APP])
+		return err;
+	return dcb_ieee_setapp(ndev, app);
 }
 
 static int del_app(struct net_device *ndev, struct dcb_app *app)
 {
 	int err = may_set(APP);
 
-	return err ?: dcb_ieee_delapp(ndev, app);
+	if (err || sim.ignoring[APP])
+		return err;
+	return dcb_ieee_delapp(ndev, app);
 }
 
 static u8 get_dcbx(struct net_device *ndev)
@@ -170,9 +187,34 @@ static u8 set_dcbx(struct net_device *ndev, u8 mode)
 {
 	if (may_get(DCBX))
 		return 1;
-	sim.dcbx = mode;
+	if (!sim.ignoring[DCBX])
+		sim.dcbx = mode;
 	return 0;
 }
+
+#ifdef HAS_APPTRUST
+static int get_trust(struct net_device *ndev, u8 *selectors, int *count)
+{
+	int err = may_get(APPTRUST);
+
+	if (err)
+		return err;
+	memcpy(selectors, sim.trusted, sim.trusted_count);
+	*count = sim.trusted_count;
+	return 0;
+}
+
+static int set_trust(struct net_device *ndev, u8 *selectors, int count)
+{
+	int err = may_set(APPTRUST);
+
+	if (err || sim.ignoring[APPTRUST])
+		return err;
+	memcpy(sim.trusted, selectors, count);
+	sim.trusted_count = count;
+	return 0;
+}
+#endif
 
 static void fill_ops(void)
 {
@@ -187,6 +229,10 @@ static void fill_ops(void)
 		.ieee_delapp = sim.absent[APP] ? NULL : del_app,
 		.getdcbx = sim.absent[DCBX] ? NULL : get_dcbx,
 		.setdcbx = sim.absent[DCBX] ? NULL : set_dcbx,
+#ifdef HAS_APPTRUST
+		.dcbnl_getapptrust = sim.absent[APPTRUST] ? NULL : get_trust,
+		.dcbnl_setapptrust = sim.absent[APPTRUST] ? NULL : set_trust,
+#endif
 	};
 }
 
@@ -225,8 +271,11 @@ static void get_pause(struct net_device *ndev, struct ethtool_pauseparam *pause)
 
 static int set_pause(struct net_device *ndev, struct ethtool_pauseparam *pause)
 {
-	sim.pause = *pause;
-	return 0;
+	int err = may_get(PAUSE);
+
+	if (!err && !sim.ignoring[PAUSE])
+		sim.pause = *pause;
+	return err;
 }
 
 static const struct ethtool_ops ethtool_ops = {
@@ -296,6 +345,7 @@ static void create_files(void)
 
 	sim.root = debugfs_create_dir("dcbsim", NULL);
 	debugfs_create_file("failing", 0200, sim.root, sim.failing, &names_files);
+	debugfs_create_file("ignoring", 0200, sim.root, sim.ignoring, &names_files);
 	debugfs_create_file("absent", 0200, sim.root, sim.absent, &names_files);
 	debugfs_create_u8("dcbx", 0600, sim.root, &sim.dcbx);
 	dir = debugfs_create_dir("counters", sim.root);
@@ -313,8 +363,18 @@ static netdev_tx_t drop(struct sk_buff *skb, struct net_device *ndev)
 	return NETDEV_TX_OK;
 }
 
+static int change_mtu(struct net_device *ndev, int mtu)
+{
+	int err = may_get(MTU);
+
+	if (!err && !sim.ignoring[MTU])
+		ndev->mtu = mtu;
+	return err;
+}
+
 static const struct net_device_ops netdev_ops = {
 	.ndo_start_xmit = drop,
+	.ndo_change_mtu = change_mtu,
 	.ndo_set_mac_address = eth_mac_addr,
 };
 
@@ -341,6 +401,7 @@ static void defaults(void)
 	sim.buffer.buffer_size[0] = BUFFER_BYTES;
 	sim.buffer.total_size = BUFFER_BYTES;
 	sim.pause.rx_pause = sim.pause.tx_pause = 1;
+	sim.absent[APPTRUST] = true;
 	fill_ops();
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The audit of RoCE marking: a port of the test module dcbsim is set up wrongly with the real tools, wardenctl qos finds it,
-# and the command that it prints mends it. What cannot be read is unknown. And the settings of rxe and hcasim devices.
+# The audit of RoCE marking: a port of the test module dcbsim as it comes, and how wardenctl qos --apply and --revert treat it;
+# what cannot be read is unknown; and the settings of rxe and hcasim devices. Single mistakes are in misconfig.sh.
 set -uo pipefail
 . "$LAB_REPO/tests/vm/lib.sh"
 . "$LAB_REPO/tests/vm/warden.sh"
@@ -18,16 +18,6 @@ audit() { ctl qos --json "$@" >"$found" || [ "$?" = 1 ]; }
 findings() {
 	jq -r --arg result "$1" --arg id "$2" --arg subject "$3" --arg key "${4-}" \
 		'select(.result == $result and .id == $id and .subject == $subject) | if $key == "" then tojson else .[$key] end' "$found"
-}
-
-# RULE CURE: exactly the rule fails on the port, and the cure is that; run, it mends it.
-found_and_mended() {
-	local rule=$1 wanted=$2 cure
-	audit
-	expect_match "^$rule\$" "$(jq -r --arg subject "$port" 'select(.result == "fail" and .subject == $subject) | .id' "$found")"
-	cure=$(findings fail "$rule" "$port" cure)
-	[ "$cure" = "$wanted" ] || { printf 'cure: %s\nexpected: %s\n' "$cure" "$wanted"; return 1; }
-	mended "$rule" "$port" "$cure"
 }
 
 # RULE SUBJECT CURE
@@ -59,7 +49,7 @@ t_module() {
 	echo pfc >"$control/absent"
 	expect_fail 'PFC that is absent' dcb pfc set dev "$port" prio-pfc 0:on
 	echo >"$control/failing"
-	echo >"$control/absent"
+	echo apptrust >"$control/absent"
 	echo 2 >"$control/dcbx"
 	expect_fail 'what firmware manages' dcb pfc set dev "$port" prio-pfc 0:on
 	dcb dcbx set dev "$port" host ieee
@@ -86,7 +76,7 @@ t_as_it_comes() {
 	expect_match '(40|CS5):5' "$(dcb app show dev "$port" dscp-prio)"
 }
 
-# ---- single mistakes, each on a port that is set up by hand, so that one that is not mended makes no other ----
+# ---- a port set up by hand ----
 
 sound() {
 	dcb dcbx set dev "$port" host ieee
@@ -99,63 +89,107 @@ sound() {
 	ethtool -A "$port" rx off tx off || true # which fails when they are
 }
 
-t_trust() {
-	sound
-	dcb app flush dev "$port" dscp-prio
-	found_and_mended qos.trust "dcb app add dev $port dscp-prio 40:5 48:6"
-}
+# ---- --apply and --revert ----
 
-t_pfc() {
+mtu() { cat "/sys/class/net/$port/mtu"; }
+journal=$warden_dir/state/qos-journal
+
+# Two things wrong.
+spoiled() {
 	sound
 	dcb pfc set dev "$port" prio-pfc all:off 3:on
-	found_and_mended qos.pfc "dcb pfc set dev $port prio-pfc all:off 5:on"
-	expect_match 'on for priority 5$' "$(findings pass qos.pfc "$port" found)"
-}
-
-t_map() {
-	sound
-	dcb app replace dev "$port" dscp-prio 40:0
-	found_and_mended qos.map "dcb app replace dev $port dscp-prio 40:5"
-	dcb app add dev "$port" dscp-prio 0:5
-	found_and_mended qos.map "dcb app replace dev $port dscp-prio 0:0"
-	dcb app del dev "$port" dscp-prio 48:6
-	found_and_mended qos.map "dcb app replace dev $port dscp-prio 48:6"
-}
-
-t_ets() {
-	sound
-	dcb ets set dev "$port" prio-tc 5:0
-	found_and_mended qos.ets "dcb ets set dev $port prio-tc 5:5"
-	dcb ets set dev "$port" tc-tsa 0:ets 5:ets tc-bw 0:100 5:0
-	found_and_mended qos.ets "dcb ets set dev $port tc-bw 0:50 5:50"
-}
-
-t_buffer() {
-	sound
-	dcb buffer set dev "$port" prio-buffer 5:0
-	found_and_mended qos.buffer "dcb buffer set dev $port prio-buffer 5:5"
-	dcb buffer set dev "$port" buffer-size 5:0
-	found_and_mended qos.buffer "dcb buffer set dev $port prio-buffer 5:5 buffer-size 5:131072"
-}
-
-t_mtu() {
-	sound
 	ip link set "$port" mtu 1500
-	found_and_mended qos.mtu "ip link set dev $port mtu 4200"
 }
 
-t_pause() {
-	sound
-	ethtool -A "$port" rx on
-	found_and_mended qos.pause "ethtool -A $port rx off tx off"
+t_apply_asks() {
+	spoiled
+	expect_fail 'without a terminal and without --yes' ctl qos --apply >"$found" 2>&1
+	expect_match 'change +qos.pfc +dcbsim0 +pfc: 3 -> 5' "$(<"$found")"
+	expect_match 'by +DCB netlink' "$(<"$found")"
+	expect_match 'change +qos.mtu +dcbsim0 +mtu: 1500 -> 4200' "$(<"$found")"
+	expect_match 'nothing was changed' "$(<"$found")"
+	[ "$(mtu)" = 1500 ]
+	expect_match '3:on' "$(dcb pfc show dev "$port" prio-pfc)"
+	expect_fail 'both at once' ctl qos --apply --revert --yes
+	expect_fail 'a yes to nothing' ctl qos --yes
 }
 
-# The host takes over from the firmware first, or its command would be refused.
-t_firmware() {
-	sound
-	dcb pfc set dev "$port" prio-pfc all:off
+# ANSWER [CMD…]: on a terminal; CMD runs while the question stands.
+answered() {
+	local answer=$1 status=0
+	shift
+	rm -f "$lab_state/keys" && mkfifo "$lab_state/keys"
+	exec 9<>"$lab_state/keys"
+	script -qefc "wardenctl --socket $warden_socket qos --apply" /dev/null <"$lab_state/keys" >"$found" 2>&1 9>&- &
+	wait_until 10 grep -q 'y/N' "$found"
+	"${@:-true}"
+	echo "$answer" >&9
+	wait $! || status=$?
+	exec 9>&-
+	return "$status"
+}
+
+t_apply_on_a_terminal() {
+	spoiled
+	expect_fail 'a no' answered n
+	[ "$(mtu)" = 1500 ]
+	expect_fail 'what was shown is not what there is' answered y ip link set "$port" mtu 1600
+	expect_match 'the node has changed since the plan was shown' "$(<"$found")"
+	[ "$(mtu)" = 1600 ]
+	expect 'a yes' answered y
+	[ "$(mtu)" = 4200 ]
+	expect_match '0 fail' "$(<"$found")"
+}
+
+t_apply_and_revert() {
+	spoiled
+	rm -f "$journal"
+	forget_events
+	expect 'applied' ctl qos --apply --yes
+	event kind=change rule=qos.pfc 'message=pfc of dcbsim0 was set from 3 to 5'
+	event kind=change rule=qos.mtu subject=dcbsim0 from=1500 to=4200
+	expect_match '"setting":"mtu".*"intent".*"setting":"mtu".*"done".*"setting":"pfc".*"intent".*"setting":"pfc".*"done"' \
+		"$(tr '\n' ' ' <"$journal")"
+	[ "$(stat -c %a "$journal")" = 600 ]
+	expect 'nothing more to change' ctl qos --apply
+	ip link set "$port" mtu 9000 # somebody else's since
+	expect 'taken back' ctl qos --revert --yes >"$found"
+	cat "$found"
+	expect_match 'left +qos.mtu .*not what was set any more: 9000' "$(tr '\n' ' ' <"$found")"
+	expect_match 'done +qos.pfc +dcbsim0 +pfc: 5 -> 3' "$(<"$found")"
+	[ "$(mtu)" = 9000 ]
+	expect_match '3:on' "$(dcb pfc show dev "$port" prio-pfc)"
+	expect 'nothing more to take back' ctl qos --revert --yes >"$found"
+	expect_match 'nothing to change' "$(<"$found")"
+}
+
+# The driver keeps its DCBX and so refuses PFC; the MTU is set all the same. And one that takes what it does not keep.
+t_apply_that_fails() {
+	spoiled
 	echo 2 >"$control/dcbx"
-	found_and_mended qos.pfc "dcb dcbx set dev $port host ieee && dcb pfc set dev $port prio-pfc all:off 5:on"
+	echo dcbx >"$control/ignoring"
+	expect_fail 'some were refused' ctl qos --apply --yes --json >"$found"
+	echo >"$control/ignoring"
+	expect_match '"setting":"dcbx",.*"done":"failed","reason":"taken, but it did not stick: it has lld-managed"' "$(<"$found")"
+	expect_match '"setting":"pfc",.*"done":"failed","reason":"refused: Operation not permitted"' "$(<"$found")"
+	[ "$(mtu)" = 4200 ]
+	expect 'the audit says so' test -n "$(findings fail qos.pfc "$port")"
+	expect 'and what is right now' test -n "$(findings pass qos.mtu "$port")"
+	event kind=fault rule=qos.pfc subject=dcbsim0
+	spoiled
+	echo pfc mtu >"$control/ignoring"
+	expect_fail 'none has stuck' ctl qos --apply --yes >"$found"
+	echo >"$control/ignoring"
+	expect_match 'failed +qos.mtu .*did not stick: it has 1500' "$(tr '\n' ' ' <"$found")"
+	expect_match 'failed +qos.pfc .*did not stick: it has 3' "$(tr '\n' ' ' <"$found")"
+}
+
+t_apply_without_a_journal() {
+	spoiled
+	mount -t tmpfs -o ro none "$warden_dir/state"
+	expect_match 'Read-only' "$(ctl qos --apply --yes 2>&1 || true)"
+	umount "$warden_dir/state"
+	[ "$(mtu)" = 1500 ]
 }
 
 # ---- what cannot be read ----
@@ -166,7 +200,7 @@ t_unreadable() {
 	for how in failing absent; do
 		echo pfc ets buffer >"$control/$how"
 		audit
-		echo >"$control/$how"
+		echo apptrust >"$control/$how" # as it was
 		unknown qos.pfc 'does not tell its PFC'
 		unknown qos.ets 'does not tell its ETS'
 		unknown qos.buffer 'does not tell its buffers'
@@ -225,6 +259,22 @@ t_rxe() {
 	rdma link delete "$rxe"
 }
 
+# By the printed cure alone: --apply would set the pause of the PF as well, and igbvf warns when its PF is reset meanwhile.
+t_rocemode() {
+	local vf device cma
+	[ -e "$LAB_MODULES/hcasim.ko" ] || skip 'no hcasim here'
+	vf=$(free_vf)
+	device=$(vf_hcasim "$vf")
+	cma=/sys/kernel/config/rdma_cm/$device
+	mkdir "$cma"
+	echo 'IB/RoCE v1' >"$cma/ports/1/default_roce_mode"
+	rmdir "$cma"
+	audit --profile spiderpool
+	expect_match 'RoCE v1' "$(findings fail qos.rocemode "$device" found)"
+	mended qos.rocemode "$device" "$(findings fail qos.rocemode "$device" cure)"
+	rmdir "$cma"
+}
+
 t_in_a_pod() {
 	rdma_works hcasim || skip 'no device of a VF in a pod here'
 	pod_create away --vf next --rdma hcasim
@@ -246,15 +296,17 @@ rdma_mode exclusive
 run_case 'dcbsim keeps what it is told, and fails as it is told' t_module
 warden_start "\"qos\":{$profile,\"netdevs\":[\"$port\"]}" || { echo 'not ok - wardend starts'; exit 1; }
 run_case 'a port as it comes is mended by what is printed' t_as_it_comes
-for rule in trust pfc map ets buffer mtu pause; do
-	run_case "qos.$rule: found, mended, gone" "t_$rule"
-done
-run_case 'where firmware runs DCBX the host takes over first' t_firmware
+run_case '--apply shows, and changes nothing without a yes' t_apply_asks
+run_case '--apply on a terminal: yes, no, and a node that changes meanwhile' t_apply_on_a_terminal
+run_case '--apply is journalled and told; --revert takes back what is still so' t_apply_and_revert
+run_case '--apply: one that fails hides no other, one that does not stick has failed' t_apply_that_fails
+run_case '--apply without a journal changes nothing' t_apply_without_a_journal
 run_case 'what the driver does not tell is unknown' t_unreadable
 run_case 'a port that is gone is unknown' t_gone
 run_case 'another profile judges otherwise' t_other_profile
 run_case 'for people' t_for_people
 run_case 'an rxe device: ToS by configfs, which is left as it was' t_rxe
+run_case 'a device with RoCE v1: found and mended' t_rocemode
 run_case 'a device in a pod is unknown' t_in_a_pod
 run_case 'nothing to judge is no pass' t_nothing
 warden_unload
