@@ -253,6 +253,59 @@ t_unloaded() {
 	expect_match '^0$' "$(programs_on receiver "$to_dev")"
 }
 
+# ---- a table of mis-markings, in audit mode: WHAT | RULE | PIECE OF DETAIL | PIECE OF MESSAGE OR CURE ----
+
+modify() { pod_exec sender uverbs modify "$(pod_uverbs sender)" "$@"; }
+ah() { pod_exec sender uverbs ah "$(pod_uverbs sender)" "$@"; }
+devx() { pod_exec sender uverbs devx "$(pod_uverbs sender)" || true; } # which no driver here has
+
+table() {
+	cat <<-'TABLE'
+	modify --tclass 104 | marking.dscp | "dscp_asked":26 | set the traffic class in the application (NCCL_IB_TC, UCX_IB_TRAFFIC_CLASS, …) to 160
+	modify --tclass 0 | marking.dscp | "dscp_asked":0 | set the traffic class in the application (NCCL_IB_TC, UCX_IB_TRAFFIC_CLASS, …) to 160
+	modify --tclass 192 | marking.dscp | "dscp_asked":48 | set the traffic class in the application
+	modify --tclass 108 --extended | marking.dscp | "dscp_asked":27 | set the traffic class in the application
+	modify --tclass 160 --alt-tclass 112 | marking.dscp | "dscp_asked":28 | set the traffic class in the application
+	modify --tclass 116 --via write | marking.dscp | "dscp_asked":29 | set the traffic class in the application
+	ah --tclass 120 | marking.dscp | "dscp_asked":30 | set the traffic class in the application
+	devx | marking.unverified | "verdict":"observed" | DEVX programs the NIC past the kernel
+	send dscp=1 | marking.packet | "dscp":1,"dscp_expected":"40","class":"rc","direction":"egress" | set the traffic class where the application or rdma_cm has it from
+	send6 dscp=2 | marking.packet | "dscp":2,"dscp_expected":"40","class":"rc","direction":"egress" | set the traffic class where the application
+	send dscp=3 opcode=0x64 | marking.packet | "dscp":3,"dscp_expected":"40","class":"ud" | set the traffic class where the application
+	send dscp=4 opcode=0x81 | marking.packet | "dscp":4,"dscp_expected":"48","class":"cnp" | set the traffic class where the application
+	send dscp=5 | marking.packet | "class":"rc","direction":"ingress","cure":"set it right at the sender | DSCP 5 was received
+	send dscp=40 from=02:00:00:00:00:98 | spoof.source | "what":"MAC","source":"02:00:00:00:00:98" | that the VF does not own
+	send dscp=40 vlan=8 | spoof.source | "what":"VLAN","source":"8" | that the VF does not own
+	send dscp=40 source=10.9.9.8 | spoof.source | "what":"address","source":"10.9.9.8" | that the VF does not own
+	send6 dscp=40 source=2001:db8::8 | spoof.source | "what":"address","source":"2001:db8::8" | that the VF does not own
+	TABLE
+}
+
+t_line() {
+	forget_events
+	eval "$what"
+	wait_until 5 event_found "\"rule\":\"$rule\"" "$detail" "$cure"
+}
+
+run_table() {
+	local line what rule detail cure
+	while read -r line; do
+		IFS='~' read -r what rule detail cure <<<"${line// | /\~}"
+		# Foreign sources are told once a second, whatever they are.
+		[ "$rule" != spoof.source ] || pause 1.1
+		run_case "$rule: $what" t_line
+	done < <(table)
+}
+
+t_right_marks() {
+	forget_events
+	modify --tclass 160
+	ah --tclass 162 # ECN is not judged
+	send dscp=40
+	send dscp=48 opcode=0x81
+	no_event '"kind":"violation"'
+}
+
 start() { warden_start "$1"; }
 
 enforce='"mode":"enforce","qos":{"profile":"spiderpool","on_violation":"deny"}'
@@ -281,6 +334,8 @@ run_case "an owner's own profile" t_other_profile
 run_case "a resource's own profile, which outlives a wardend" t_resource
 run_case 'a wrong DSCP is remarked' t_remarked
 run_case 'audit mode tells and drops nothing' t_observed
+run_case 'right marks raise nothing' t_right_marks
+run_table
 run_case 'released and claimed again' t_released
 run_case 'switched off and on' t_off
 run_case 'unloaded' t_unloaded
