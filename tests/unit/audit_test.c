@@ -425,6 +425,24 @@ static void trust_and_map_apart(void **state)
 	assert_string_equal(heard.last[QOS_FAIL].rule, "qos.map");
 }
 
+/* The device by its owner's profile, and the port, which others share, by the node's. */
+static void an_owners_profile(void **state)
+{
+	struct qos_profile own;
+	struct heard heard;
+
+	(void)state;
+	clean();
+	assert_int_equal(qos_profile_named("nvidia", &own), 0);
+	device.profile = &own;
+	heard = audit();
+	assert_int_equal(heard.count[QOS_FAIL], 1);
+	assert_string_equal(heard.last[QOS_FAIL].rule, "qos.tos");
+	assert_string_equal(heard.last[QOS_FAIL].expected, "DSCP 26");
+	device.host.tclass.value = 104;
+	assert_int_equal(audit().count[QOS_FAIL], 0);
+}
+
 static void not_judged(void **state)
 {
 	(void)state;
@@ -447,7 +465,7 @@ int main(void)
 		cmocka_unit_test(clean_nodes),         cmocka_unit_test(a_profile_that_trusts_pcp),
 		cmocka_unit_test(misconfigurations),   cmocka_unit_test(what_cannot_be_read_is_unknown),
 		cmocka_unit_test(no_cure_is_cut),      cmocka_unit_test(not_judged),
-		cmocka_unit_test(trust_and_map_apart),
+		cmocka_unit_test(trust_and_map_apart), cmocka_unit_test(an_owners_profile),
 	};
 
 	return RUN_CASES("audit", cases);

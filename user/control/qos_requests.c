@@ -18,6 +18,8 @@
 #define SYSFS "/sys"
 
 struct qos_walk {
+	const struct services *services;
+	bool by_owner; /* the configuration's profile is judged by, and so are those of some owners */
 	struct qos_node node;
 	struct rdma_nl *nl; /* of the host's netns; NULL: no RDMA device is to be seen there */
 	struct reply *reply;
@@ -32,7 +34,14 @@ static int qos_device(const struct tracked_device *d, void *ctx)
 	/* What the tracker calls its netdev may be the name in a pod, and something else's here. */
 	bool here = w->nl && !rdma_port_netdev(w->nl, d->index, netdev, sizeof(netdev));
 
-	return qos_node_add_device(&w->node, d->device.name, here, d->pf, netdev);
+	const struct qos_profile *own;
+	int r = qos_node_add_device(&w->node, d->device.name, here, d->pf, netdev);
+
+	if (r || !w->by_owner || !d->claimed)
+		return r;
+	own = config_profile(w->services->config, d->claim.owner, d->claim.resource);
+	w->node.devices[w->node.device_count - 1].profile = own->name[0] ? own : NULL;
+	return 0;
 }
 
 static void qos_item(const struct qos_finding *f, void *ctx)
@@ -108,7 +117,10 @@ static void take_finding(const struct qos_finding *f, void *ctx)
 static int audit(struct services *s, const struct qos_profile *profile, struct reply *reply, struct qos_plan *plan,
 		 struct err *err)
 {
-	struct qos_walk walk = { .reply = reply, .plan = plan };
+	struct qos_walk walk = { .services = s,
+				 .by_owner = !memcmp(profile, &s->config->profile, sizeof(*profile)),
+				 .reply = reply,
+				 .plan = plan };
 	int r = qos_collect(s, &walk, err);
 
 	if (!r)

@@ -268,15 +268,17 @@ static void audit_device(const struct audit *a, const struct qos_device *d)
 					     .cnp_priority.error = -ENODEV,
 					     .pause.error = -ENODEV } };
 
+	const struct audit own = { .profile = d->profile ? d->profile : a->profile, .tell = a->tell, .ctx = a->ctx };
+
 	if (d->host.infiniband)
 		return;
-	judge_tos(a, d);
-	judge_rocemode(a, d);
+	judge_tos(&own, d);
+	judge_rocemode(&own, d);
 	if (!d->port[0]) {
 		ADD(unseen.name, "%s", d->name);
 		audit_port(a, &unseen);
 	} else if (strcmp(d->port, d->netdev)) {
-		judge_mtu(a, d->netdev[0] ? d->netdev : d->name, &d->mtu);
+		judge_mtu(&own, d->netdev[0] ? d->netdev : d->name, &d->mtu);
 	}
 }
 

@@ -25,6 +25,7 @@ struct qos_device {
 	char port[QOS_NAME_LEN]; /* name of its qos_port; "" when that is not to be seen here */
 	char netdev[QOS_NAME_LEN]; /* its own, "" likewise */
 	struct qos_reading mtu; /* of `netdev` */
+	const struct qos_profile *profile; /* its owner's; NULL: the node's. Its port is always judged by the node's */
 	struct qos_host_device host;
 };
 
