@@ -265,7 +265,6 @@ table() {
 	modify --tclass 0 | marking.dscp | "dscp_asked":0 | set the traffic class in the application (NCCL_IB_TC, UCX_IB_TRAFFIC_CLASS, …) to 160
 	modify --tclass 192 | marking.dscp | "dscp_asked":48 | set the traffic class in the application
 	modify --tclass 108 --extended | marking.dscp | "dscp_asked":27 | set the traffic class in the application
-	modify --tclass 160 --alt-tclass 112 | marking.dscp | "dscp_asked":28 | set the traffic class in the application
 	modify --tclass 116 --via write | marking.dscp | "dscp_asked":29 | set the traffic class in the application
 	ah --tclass 120 | marking.dscp | "dscp_asked":30 | set the traffic class in the application
 	devx | marking.unverified | "verdict":"observed" | DEVX programs the NIC past the kernel
