@@ -8,6 +8,7 @@
 #include "control/requests.h"
 #include "lib/netns.h"
 #include "lib/util.h"
+#include "qos/effects.h"
 #include "qos/node.h"
 #include "rdma/rdma.h"
 #include "track/track.h"
@@ -90,6 +91,22 @@ static int qos_collect(struct services *s, struct qos_walk *w, struct err *err)
 	return 0;
 }
 
+/* What the traffic itself says, from the samples of before. */
+static void qos_effects(const struct services *s, const struct qos_profile *profile, struct qos_walk *w)
+{
+	struct qos_finding f = { .rule = "qos.effect",
+				 .subject = "all",
+				 .result = QOS_UNKNOWN,
+				 .expected = "counters that are sampled",
+				 .found = "no counter is sampled: the configuration has no profile, or "
+					  "qos.effects_interval is 0" };
+
+	if (s->effects)
+		effects_findings(s->effects, profile, qos_item, w);
+	else
+		qos_item(&f, w);
+}
+
 int handle_qos(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
 	struct qos_walk walk = { .reply = reply };
@@ -100,6 +117,8 @@ int handle_qos(void *ctx, const cJSON *args, struct reply *reply, struct err *er
 		r = qos_collect(ctx, &walk, err);
 	if (!r)
 		qos_audit(&profile, &walk.node, qos_item, &walk);
+	if (!r)
+		qos_effects(ctx, &profile, &walk);
 	qos_node_free(&walk.node);
 	return r;
 }
