@@ -46,7 +46,12 @@
 	X(WARDEN_TAMPER, "warden.tamper")                   \
 	X(MARKING_PACKET, "marking.packet")                 \
 	X(SPOOF_SOURCE, "spoof.source")                     \
-	X(MARKING_PRIORITY, "marking.priority")
+	X(MARKING_PRIORITY, "marking.priority")             \
+	X(QOS_EFFECT_PRIORITY, "qos.effect.priority")       \
+	X(QOS_EFFECT_CNP_SENT, "qos.effect.cnp-sent")       \
+	X(QOS_EFFECT_CNP_HANDLED, "qos.effect.cnp-handled") \
+	X(QOS_EFFECT_PAUSE, "qos.effect.pause")             \
+	X(QOS_EFFECT_SEQUENCE, "qos.effect.sequence")
 
 enum warden_rule {
 #define X(id, name) RULE_##id,

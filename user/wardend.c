@@ -33,8 +33,11 @@
 #include "lib/util.h"
 #include "loader/loader.h"
 #include "packet/packets.h"
+#include "qos/effects.h"
+#include "qos/sample.h"
 #include "rdma/rdma.h"
 #include "report/events.h"
+#include "sriov/sriov.h"
 #include "track/journal.h"
 #include "track/track.h"
 
@@ -54,11 +57,12 @@ struct daemon {
 	struct events *events;
 	struct packets *packets;
 	struct server *server;
+	struct effects *effects; /* NULL without a profile, and when the configuration wants no samples */
 	struct services services;
 	struct loop *loop;
 	struct ring_buffer *ring;
 	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source,
-		sweep_source, orphan_source, fallback_source, packets_source, sync_source;
+		sweep_source, orphan_source, fallback_source, packets_source, sync_source, effects_source;
 	int tries_left;
 	bool sweeping, syncing; /* the timers of sweep_source and sync_source run */
 };
@@ -233,6 +237,42 @@ static void fallback_ready(struct source *source, uint32_t events)
 		events_fault(d->events, "the device cgroup's program was detached: %s", err.text);
 	else if (r > 0)
 		events_fault(d->events, "the device cgroup's program was detached by somebody and is attached again");
+}
+
+static void effect_changed(const struct effect_change *change, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	events_effect(d->events, change);
+}
+
+static void pf_of(uint32_t index, char *to, size_t size, void *ctx)
+{
+	const struct daemon *d = ctx;
+	struct warden_device device;
+
+	to[0] = '\0';
+	if (track_device_get(d->track, index, &device))
+		sriov_pf_name(device.parent, to, size);
+}
+
+/* One round of samples; what cannot be read is missing from it, and said by `wardenctl qos`. */
+static void sample_effects(struct daemon *d)
+{
+	const struct sample_options options = {
+		.netdevs = d->config.qos_netdevs, .netdev_count = CONFIG_QOS_NETDEVS, .pf = pf_of, .ctx = d
+	};
+
+	effects_begin(d->effects, boot_ns());
+	effects_sample(d->effects, &options);
+	effects_end(d->effects, effect_changed, d);
+}
+
+static void effects_ready(struct source *source, uint32_t events)
+{
+	(void)events;
+	if (timer_fired(source))
+		sample_effects(CONTAINER_OF(source, struct daemon, effects_source));
 }
 
 /* Tells what the programs have merged and nobody would tell, then looks again while there is anything. */
@@ -471,6 +511,10 @@ static int open_timers(struct daemon *d, struct err *err)
 		r = add_timer(d, &d->fallback_source, fallback_ready, err);
 	if (!r)
 		r = add_timer(d, &d->sync_source, sync_ready, err);
+	if (!r)
+		r = add_timer(d, &d->effects_source, effects_ready, err);
+	if (!r && d->effects)
+		timer_set(&d->effects_source, d->config.effects_interval * 1000L, true);
 	if (!r && loader_mechanism(d->loader) == GUARD_DEVICE_CGROUP && d->config.mode == MODE_ENFORCE)
 		timer_set(&d->fallback_source, FALLBACK_MS, true);
 	return r;
@@ -524,11 +568,17 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 	if (r)
 		return r;
 	packets_sync(d->packets);
+	if (d->config.profile.name[0] && d->config.effects_interval)
+		r = effects_open(&d->effects, &d->config.profile, config_priorities(&d->config),
+				 d->config.effects_interval * 1000000000ull);
+	if (r)
+		return fail(err, r, "out of memory");
 	d->services = (struct services){ .config = &d->config,
 					 .loader = d->loader,
 					 .track = d->track,
 					 .events = d->events,
 					 .packets = d->packets,
+					 .effects = d->effects,
 					 .drain = drain,
 					 .claims_changed = claims_changed,
 					 .ctx = d };
@@ -548,6 +598,8 @@ static void close_parts(struct daemon *d)
 	util_close(&d->fallback_source.fd);
 	util_close(&d->sync_source.fd);
 	packets_close(d->packets); /* and packets_source */
+	util_close(&d->effects_source.fd);
+	effects_close(d->effects);
 	events_close(d->events);
 	track_close(d->track);
 	loader_close(d->loader);
@@ -584,6 +636,8 @@ static int serve(struct daemon *d, struct err *err)
 					"anew, and events that it had not read are lost");
 	drain(d); /* what happened while no wardend ran */
 	timer_set(&d->orphan_source, ORPHAN_FIRST_MS, false);
+	if (d->effects)
+		sample_effects(d); /* where the rates begin */
 	notify_ready();
 	pr_info("ready: mode %s, control socket %s", config_mode_name(d->config.mode), socket_path);
 	r = loop_run(d->loop);
@@ -703,6 +757,7 @@ int main(int argc, char **argv)
 		.orphan_source.fd = -1,
 		.fallback_source.fd = -1,
 		.sync_source.fd = -1,
+		.effects_source.fd = -1,
 	};
 	struct arguments args = {};
 	struct err err = {};

@@ -272,6 +272,7 @@ static void profiles_of_some(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_string_equal(config_profile(&c, cases[i].owner, cases[i].resource)->name, cases[i].profile);
 	assert_int_equal(config_profile(&c, "ml/special", "")->mtu, 9000);
+	assert_int_equal(config_priorities(&c), 1 << 5 | 1 << 3);
 	c = good("{\"qos\":{\"owners\":{\"a/*\":\"nvidia\"}}}");
 	assert_string_equal(config_profile(&c, "b/b", "")->name, "");
 	assert_true(config_packets(&c));
@@ -313,6 +314,24 @@ static void packets(void **state)
 	bad("{\"qos\":{\"on_packet\":\"deny\"}}", -EINVAL,
 	    "\"qos.on_packet\" must be one of \"observe\", \"remark\", \"drop\"");
 	bad("{\"reactions\":{\"spoof.source\":\"kill\"}}", -EINVAL, "must be one of \"observe\", \"deny\"");
+}
+
+static void effects_interval(void **state)
+{
+	struct config c = good("{}");
+
+	(void)state;
+	assert_int_equal(c.effects_interval, 10);
+	c = good("{\"qos\":{\"profile\":\"nvidia\",\"effects_interval\":3600}}");
+	assert_int_equal(c.effects_interval, 3600);
+	c = good("{\"qos\":{\"profile\":\"nvidia\",\"effects_interval\":0}}");
+	assert_int_equal(c.effects_interval, 0);
+	bad("{\"qos\":{\"profile\":\"nvidia\",\"effects_interval\":3601}}", -ERANGE,
+	    "\"qos.effects_interval\" must be");
+	bad("{\"qos\":{\"profile\":\"nvidia\",\"effects_interval\":-1}}", -ERANGE, "\"qos.effects_interval\" must be");
+	bad("{\"qos\":{\"profile\":\"nvidia\",\"effects_interval\":1.5}}", -ERANGE, "\"qos.effects_interval\" must be");
+	bad("{\"qos\":{\"profile\":\"nvidia\",\"effects_interval\":\"1\"}}", -ERANGE,
+	    "\"qos.effects_interval\" must be");
 }
 
 static void qos_netdevs(void **state)
@@ -574,6 +593,7 @@ int main(void)
 		cmocka_unit_test(keys_of_a_profile),
 		cmocka_unit_test(profiles_of_some),
 		cmocka_unit_test(packets),
+		cmocka_unit_test(effects_interval),
 		cmocka_unit_test(qos_netdevs),
 		cmocka_unit_test(unknown_keys),
 		cmocka_unit_test(an_endless_unknown_key),

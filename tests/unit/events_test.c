@@ -13,6 +13,7 @@
 
 #include "common/test.h"
 #include "lib/util.h"
+#include "qos/effects.h"
 #include "track_standin.h"
 
 struct fixture {
@@ -185,6 +186,49 @@ static void names_of_every_rule(void **state)
 		cJSON_Delete(json);
 	}
 	assert_int_equal(events_count(f->events), RULE_COUNT);
+}
+
+/* A rule on counters: of a device with its owner, of a port with its netdev. */
+static void effects_begin_and_end(void **state)
+{
+	struct effect_change change = {
+		.rule = RULE_QOS_EFFECT_SEQUENCE,
+		.kind = EFFECT_DEVICE,
+		.index = 3,
+		.begins = true,
+		.finding = { .subject = "mlx5_3", .found = "120 packets/s", .expected = "fewer", .cure = "look there" }
+	};
+	struct fixture *f = *state;
+	cJSON *json;
+
+	events_effect(f->events, &change);
+	json = last_event(f);
+	text_is(json, "kind", "violation");
+	text_is(json, "verdict", "observed");
+	text_is(json, "rule", "qos.effect.sequence");
+	text_is(json, "device", "mlx5_3");
+	text_is(json, "pci", "0000:01:00.3");
+	text_is(json, "owner", "team/trainer-0");
+	text_is(json, "message", "120 packets/s");
+	text_is(json, "detail.netdev", "");
+	text_is(json, "detail.expected", "fewer");
+	text_is(json, "detail.cure", "look there");
+	cJSON_Delete(json);
+
+	change.begins = false;
+	change.rule = RULE_QOS_EFFECT_PAUSE;
+	change.kind = EFFECT_PORT;
+	strcpy(change.finding.subject, "eth0");
+	events_effect(f->events, &change);
+	json = last_event(f);
+	text_is(json, "kind", "change");
+	text_is(json, "verdict", "none");
+	text_is(json, "rule", "qos.effect.pause");
+	text_is(json, "device", "");
+	text_is(json, "owner", "");
+	text_is(json, "message", "eth0: no longer: 120 packets/s");
+	text_is(json, "detail.netdev", "eth0");
+	cJSON_Delete(json);
 }
 
 /* Of a newer program, or broken: named so, and nothing is read beyond the tables. */
@@ -637,6 +681,7 @@ int main(void)
 		CASE(a_violation),
 		CASE(an_actor_of_a_pod),
 		CASE(names_of_every_rule),
+		CASE(effects_begin_and_end),
 		CASE(unknown_numbers),
 		CASE(a_comm_of_anybody),
 		CASE(a_wrong_dscp),

@@ -57,6 +57,7 @@ void config_defaults(struct config *c)
 		.state_dir = "/var/lib/rdma-warden",
 		.bpffs = "/sys/fs/bpf/rdma-warden",
 		.metrics = "127.0.0.1:9779",
+		.effects_interval = 10,
 		.pod_cgroups = { "kubepods.slice", "kubepods" }, /* the kubelet's, by cgroup driver */
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(refusable); i++)
@@ -83,6 +84,22 @@ const struct qos_profile *config_profile(const struct config *c, const char *own
 	if (!other && resource[0])
 		other = profile_match(c->resources, resource);
 	return other ? &other->profile : &c->profile;
+}
+
+static uint8_t priorities_of(const struct config_profile *profiles)
+{
+	uint8_t set = 0;
+
+	for (size_t i = 0; i < CONFIG_QOS_OTHERS && profiles[i].pattern[0]; i++)
+		set |= (uint8_t)(1u << profiles[i].profile.priority);
+	return set;
+}
+
+uint8_t config_priorities(const struct config *c)
+{
+	uint8_t set = priorities_of(c->owners) | priorities_of(c->resources);
+
+	return c->profile.name[0] ? set | (uint8_t)(1u << c->profile.priority) : set;
 }
 
 bool config_packets(const struct config *c)
@@ -443,9 +460,19 @@ static int read_on_packet(struct reader *r, const char *name, const cJSON *value
 	return 0;
 }
 
+static int read_effects_interval(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_number(r, name, value, 3600, &r->config->effects_interval);
+}
+
 static const struct key qos_keys[] = {
-	{ "profile", read_profile },           { "owners", read_owners },       { "resources", read_resources },
-	{ "on_violation", read_on_violation }, { "on_packet", read_on_packet }, { "netdevs", read_netdevs },
+	{ "profile", read_profile },
+	{ "owners", read_owners },
+	{ "resources", read_resources },
+	{ "on_violation", read_on_violation },
+	{ "on_packet", read_on_packet },
+	{ "netdevs", read_netdevs },
+	{ "effects_interval", read_effects_interval },
 };
 
 static int read_qos(struct reader *r, const char *name, const cJSON *value)

@@ -42,6 +42,7 @@ struct config {
 	struct config_profile owners[CONFIG_QOS_OTHERS], resources[CONFIG_QOS_OTHERS]; /* pattern "": the end */
 	enum config_packets packets;
 	enum warden_vf_action on_packet; /* of mode enforce, on a wrong mark of what a VF sends */
+	unsigned int effects_interval; /* seconds between two samples of the counters; 0: none */
 	char qos_netdevs[CONFIG_QOS_NETDEVS][IF_NAMESIZE]; /* judged beside the PFs of the RDMA devices; "": none */
 };
 
@@ -53,6 +54,9 @@ enum warden_reaction config_reaction(const struct config *config, enum warden_ru
  * else the first that matches the resource, else the node's. One without a name: none is in force.
  */
 const struct qos_profile *config_profile(const struct config *config, const char *owner, const char *resource);
+
+/* The priorities of all profiles, a bit each: the traffic of one port is that of many owners. */
+uint8_t config_priorities(const struct config *config);
 
 /* Whether packets are to be judged. */
 bool config_packets(const struct config *config);

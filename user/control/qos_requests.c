@@ -8,6 +8,7 @@
 #include "control/requests.h"
 #include "lib/netns.h"
 #include "lib/util.h"
+#include "qos/effects.h"
 #include "qos/journal.h"
 #include "qos/node.h"
 #include "qos/perform.h"
@@ -103,6 +104,22 @@ static int qos_collect(struct services *s, struct qos_walk *w, struct err *err)
 	return 0;
 }
 
+/* What the traffic itself says, from the samples of before. */
+static void qos_effects(const struct services *s, const struct qos_profile *profile, struct qos_walk *w)
+{
+	struct qos_finding f = { .rule = "qos.effect",
+				 .subject = "all",
+				 .result = QOS_UNKNOWN,
+				 .expected = "counters that are sampled",
+				 .found = "no counter is sampled: the configuration has no profile, or "
+					  "qos.effects_interval is 0" };
+
+	if (s->effects)
+		effects_findings(s->effects, profile, qos_item, w);
+	else
+		qos_item(&f, w);
+}
+
 /* ---- the audit ---- */
 
 static void take_finding(const struct qos_finding *f, void *ctx)
@@ -125,6 +142,8 @@ static int audit(struct services *s, const struct qos_profile *profile, struct r
 
 	if (!r)
 		qos_audit(profile, &walk.node, plan ? take_finding : qos_item, &walk);
+	if (!r && !plan)
+		qos_effects(s, profile, &walk);
 	qos_node_free(&walk.node);
 	return walk.error ? fail(err, walk.error, "out of memory") : r;
 }

@@ -13,6 +13,7 @@
 #include "lib/util.h"
 #include "loader/loader.h"
 #include "qos/profile.h"
+#include "qos/effects.h"
 #include "report/text.h"
 #include "track/track.h"
 
@@ -87,6 +88,7 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 	cJSON_AddBoolToObject(json, "rule_in_force", s->config->mode == MODE_ENFORCE);
 	cJSON_AddNumberToObject(json, "claims", track_claim_count(s->track));
 	qos = cJSON_AddObjectToObject(json, "qos");
+	cJSON_AddNumberToObject(qos, "samples", s->effects ? (double)effects_rounds(s->effects) : 0);
 	qos_dscp_text(s->config->profile.dscp, set, sizeof(set));
 	cJSON_AddStringToObject(qos, "profile", s->config->profile.name);
 	cJSON_AddStringToObject(qos, "dscp", set);

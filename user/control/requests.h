@@ -9,6 +9,7 @@
 struct loader;
 struct packets;
 struct track;
+struct effects;
 
 struct services {
 	const struct config *config;
@@ -16,6 +17,7 @@ struct services {
 	struct track *track;
 	struct events *events;
 	struct packets *packets;
+	struct effects *effects; /* NULL: the counters are not sampled */
 	/* Reads the ring empty, so that events of before come before what a request changes. */
 	void (*drain)(void *ctx);
 	/* A claim has begun or ended. */

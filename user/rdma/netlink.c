@@ -9,10 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "lib/netns.h"
 #include "lib/util.h"
+
+#define STRANGERS_MAX 1000 /* messages of others than the kernel before its answer */
+#define ANSWER_S 5 /* the kernel answers at once, or its answer was lost */
 
 struct rdma_nl {
 	struct mnl_socket *socket;
@@ -28,6 +32,7 @@ bool rdma_module_loaded(const char *module)
 
 int rdma_open(struct rdma_nl **nl, int netns_fd)
 {
+	const struct timeval timeout = { .tv_sec = ANSWER_S };
 	struct rdma_nl *n;
 	int fd, r;
 
@@ -41,6 +46,7 @@ int rdma_open(struct rdma_nl **nl, int netns_fd)
 		close(fd);
 		return -ENOMEM;
 	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	n->socket = mnl_socket_fdopen(fd);
 	if (!n->socket || mnl_socket_bind(n->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
 		r = -errno;
@@ -73,6 +79,53 @@ static struct nlmsghdr *request(struct rdma_nl *nl, char *buf, int command, int 
 	return h;
 }
 
+/*
+ * The next message of the kernel's. In its own netns a pod with CAP_NET_ADMIN may send to this socket, too: what is not
+ * of the kernel is dropped, and so many that do not end are an error.
+ */
+static ssize_t receive(const struct rdma_nl *nl, char *buf, size_t size)
+{
+	for (int i = 0; i < STRANGERS_MAX; i++) {
+		struct sockaddr_nl from = {};
+		socklen_t from_len = sizeof(from);
+		ssize_t len = recvfrom(mnl_socket_get_fd(nl->socket), buf, size, MSG_TRUNC, (struct sockaddr *)&from,
+				       &from_len);
+
+		if (len < 0)
+			return -errno;
+		if (from_len == sizeof(from) && !from.nl_pid)
+			return (size_t)len <= size ? len : -ENOSPC;
+	}
+	return -EBADMSG;
+}
+
+/* libmnl takes a length of 2 GiB and more for a negative one, which fits. */
+static bool lengths_are_sound(const char *buf, size_t len)
+{
+	while (len >= sizeof(struct nlmsghdr)) {
+		const struct nlmsghdr *h = (const struct nlmsghdr *)buf;
+
+		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len)
+			return false;
+		if (NLMSG_ALIGN(h->nlmsg_len) >= len)
+			return true;
+		buf += NLMSG_ALIGN(h->nlmsg_len);
+		len -= NLMSG_ALIGN(h->nlmsg_len);
+	}
+	return true;
+}
+
+/* 1: there is more to come; 0, or -errno. */
+static int take_answer(const struct rdma_nl *nl, const char *buf, size_t len, mnl_cb_t parse, void *ctx)
+{
+	int r;
+
+	if (!lengths_are_sound(buf, len))
+		return -EBADMSG;
+	r = mnl_cb_run(buf, len, nl->seq, mnl_socket_get_portid(nl->socket), parse, ctx);
+	return r < 0 ? -errno : r > 0;
+}
+
 /* Sends the request and runs the answers through `parse` until the last one. */
 static int talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ctx)
 {
@@ -84,14 +137,12 @@ static int talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ct
 	if (mnl_socket_sendto(nl->socket, h, h->nlmsg_len) < 0)
 		return -errno;
 	do {
-		len = mnl_socket_recvfrom(nl->socket, buf, sizeof(buf));
+		len = receive(nl, buf, sizeof(buf));
 		if (len < 0)
-			return -errno;
-		r = mnl_cb_run(buf, (size_t)len, nl->seq, mnl_socket_get_portid(nl->socket), parse, ctx);
-		if (r < 0)
-			return -errno;
+			return (int)len;
+		r = take_answer(nl, buf, (size_t)len, parse, ctx);
 	} while (r > 0 && (dump || ack)); /* a plain GET answers with one message */
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 /* The attribute of that type, if its payload has the size (or the NUL) that it must have. */
@@ -319,6 +370,82 @@ int rdma_usage_get(struct rdma_nl *nl, uint32_t index, struct rdma_usage *usage)
 	*usage = (struct rdma_usage){};
 	for (size_t i = 0; !r && i < ARRAY_SIZE(kinds); i++)
 		r = count_objects(nl, index, kinds[i].command, kinds[i].attr, kinds[i].count);
+	return r;
+}
+
+/* ---- counters ---- */
+
+struct counter_walk {
+	rdma_counter_visit visit;
+	void *ctx;
+	bool told; /* the answer had the table */
+};
+
+static void counter_entry(const struct nlattr *entry, const struct counter_walk *w)
+{
+	const char *name = NULL;
+	const struct nlattr *attr, *value = NULL;
+
+	mnl_attr_for_each_nested (attr, entry) {
+		if (mnl_attr_get_type(attr) == RDMA_NLDEV_ATTR_STAT_HWCOUNTER_ENTRY_NAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			name = mnl_attr_get_str(attr);
+		if (mnl_attr_get_type(attr) == RDMA_NLDEV_ATTR_STAT_HWCOUNTER_ENTRY_VALUE &&
+		    mnl_attr_validate(attr, MNL_TYPE_U64) >= 0)
+			value = attr;
+	}
+	if (name && value)
+		w->visit(name, mnl_attr_get_u64(value), w->ctx);
+}
+
+static int parse_counters(const struct nlmsghdr *h, void *data)
+{
+	struct counter_walk *w = data;
+	const struct nlattr *table = attr_get(h, RDMA_NLDEV_ATTR_STAT_HWCOUNTERS, MNL_TYPE_NESTED), *entry;
+
+	if (!table)
+		return MNL_CB_OK;
+	w->told = true;
+	mnl_attr_for_each_nested (entry, table)
+		if (mnl_attr_validate(entry, MNL_TYPE_NESTED) >= 0)
+			counter_entry(entry, w);
+	return MNL_CB_OK;
+}
+
+static struct nlmsghdr *port_request(struct rdma_nl *nl, char *buf, int command, uint32_t index, uint32_t port)
+{
+	struct nlmsghdr *h = request(nl, buf, command, 0);
+
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_PORT_INDEX, port);
+	return h;
+}
+
+/*
+ * Whatever is wrong, the kernel says EINVAL. The list of the counters' names (since 5.16) it gives without asking the
+ * driver for values, so a driver that has them, and failed, is known by it.
+ */
+static int why_no_counters(struct rdma_nl *nl, uint32_t index, uint32_t port)
+{
+	char buf[256];
+
+	if (talk(nl, port_request(nl, buf, RDMA_NLDEV_CMD_PORT_GET, index, port), NULL, NULL))
+		return -ENODEV;
+	if (!talk(nl, port_request(nl, buf, RDMA_NLDEV_CMD_STAT_GET_STATUS, index, port), NULL, NULL))
+		return -EIO;
+	return -EOPNOTSUPP;
+}
+
+int rdma_counters(struct rdma_nl *nl, uint32_t index, uint32_t port, rdma_counter_visit visit, void *ctx)
+{
+	struct counter_walk w = { .visit = visit, .ctx = ctx };
+	char buf[256];
+	int r = talk(nl, port_request(nl, buf, RDMA_NLDEV_CMD_STAT_GET, index, port), parse_counters, &w);
+
+	if (r == -EINVAL)
+		return why_no_counters(nl, index, port);
+	if (!r && !w.told)
+		return -EBADMSG;
 	return r;
 }
 

@@ -25,6 +25,8 @@ struct rdma_usage {
 	uint32_t pd, cq, qp, mr, ctx;
 };
 
+typedef void (*rdma_counter_visit)(const char *name, uint64_t value, void *ctx);
+
 enum rdma_netns_mode { RDMA_NETNS_EXCLUSIVE, RDMA_NETNS_SHARED };
 
 /* A character device of class infiniband_verbs or infiniband_mad, in whatever netns its device is, or rdma_cm. */
@@ -57,6 +59,13 @@ int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size);
 int rdma_port_ifindex(struct rdma_nl *nl, uint32_t index, uint32_t *ifindex);
 
 int rdma_usage_get(struct rdma_nl *nl, uint32_t index, struct rdma_usage *usage);
+
+/*
+ * Calls `visit` for each hardware counter of a port, by the driver's name for it; `visit` must not use `nl`. Those that
+ * are optional and switched off are left out. 0, -EOPNOTSUPP: the driver has none; -EIO: it has and failed to read them;
+ * -ENODEV: the netns sees no such device or port; or another -errno.
+ */
+int rdma_counters(struct rdma_nl *nl, uint32_t index, uint32_t port, rdma_counter_visit visit, void *ctx);
 
 int rdma_netns_mode_get(struct rdma_nl *nl, enum rdma_netns_mode *mode);
 /* -EBUSY while any netns but the initial one exists (ib_core's device.c, rdma_compatdev_set). */

@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/rules.h"
 #include "lib/util.h"
+#include "qos/effects.h"
 #include "qos/profile.h"
 #include "rdma/rdma.h"
 #include "report/packet_names.h"
@@ -450,6 +451,36 @@ void events_setting(struct events *e, const struct setting_change *change, uint3
 	cJSON_AddStringToObject(detail, "from", change->from);
 	cJSON_AddStringToObject(detail, "to", change->to);
 	cJSON_AddStringToObject(detail, "error", change->error);
+	publish(e, json, now);
+}
+
+void events_effect(struct events *e, const struct effect_change *change)
+{
+	const struct qos_finding *f = &change->finding;
+	bool device = change->kind == EFFECT_DEVICE;
+	struct warden_claim claim = {};
+	struct warden_device d = {};
+	uint64_t now = boot_ns();
+	char message[400];
+	cJSON *json, *detail;
+
+	json = head_json(e, now, change->begins ? EVENT_VIOLATION : EVENT_CHANGE, rule_name(change->rule),
+			 change->begins ? VERDICT_OBSERVED : VERDICT_NONE);
+	if (device) {
+		track_device_get(e->track, change->index, &d);
+		track_claim_get(e->track, change->index, &claim);
+	}
+	cJSON_AddStringToObject(json, "device", device ? f->subject : "");
+	cJSON_AddStringToObject(json, "pci", d.parent);
+	cJSON_AddStringToObject(json, "owner", claim.owner);
+	snprintf(message, sizeof(message), "%s%s%s%s", device ? "" : f->subject, device ? "" : ": ",
+		 change->begins ? "" : "no longer: ", f->found);
+	cJSON_AddStringToObject(json, "message", message);
+	detail = cJSON_AddObjectToObject(json, "detail");
+	cJSON_AddStringToObject(detail, "netdev", device ? "" : f->subject);
+	cJSON_AddStringToObject(detail, "expected", f->expected);
+	cJSON_AddStringToObject(detail, "found", f->found);
+	cJSON_AddStringToObject(detail, "cure", f->cure);
 	publish(e, json, now);
 }
 

@@ -18,6 +18,7 @@
 struct events;
 struct track;
 struct claim_change;
+struct effect_change;
 
 struct follower {
 	struct follower *next;
@@ -45,6 +46,9 @@ struct setting_change {
 	const char *rule, *subject, *setting, *from, *to, *error;
 };
 void events_setting(struct events *events, const struct setting_change *change, uint32_t pid, uint32_t uid);
+
+/* A rule on counters that begins (a violation, which can only be observed) or ends (a change). */
+void events_effect(struct events *events, const struct effect_change *change);
 void events_fault(struct events *events, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The lines kept whose time is not before `since_ns` (CLOCK_REALTIME), oldest first. */

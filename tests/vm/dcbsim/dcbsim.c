@@ -34,10 +34,15 @@
 enum { PFC, ETS, BUFFER, APP, DCBX, APPTRUST, PAUSE, MTU, OPERATIONS };
 
 static const char *const operations[] = { "pfc", "ets", "buffer", "app", "dcbx", "apptrust", "pause", "mtu" };
-static const char *const counter_forms[] = { "rx_prio%u_bytes",   "tx_prio%u_bytes", "rx_prio%u_packets",
-					     "tx_prio%u_packets", "rx_prio%u_pause", "tx_prio%u_pause" };
+static const char *const counter_forms[] = {
+	"rx_prio%u_bytes", "tx_prio%u_bytes", "rx_prio%u_packets",        "tx_prio%u_packets",
+	"rx_prio%u_pause", "tx_prio%u_pause", "rx_prio%u_pause_duration", "tx_prio%u_pause_duration",
+};
+/* Of the function itself, not of its port. */
+static const char *const function_counters[] = { "tx_vport_rdma_unicast_bytes", "tx_vport_rdma_multicast_bytes" };
 
-#define COUNTERS (ARRAY_SIZE(counter_forms) * PRIORITIES)
+#define PORT_COUNTERS (ARRAY_SIZE(counter_forms) * PRIORITIES)
+#define COUNTERS (PORT_COUNTERS + ARRAY_SIZE(function_counters))
 
 /* Guarded by RTNL, under which the kernel calls the operations; the counters by nothing, a torn one does no harm. */
 static struct {
@@ -240,6 +245,10 @@ static void fill_ops(void)
 
 static void counter_name(unsigned int i, char *to)
 {
+	if (i >= PORT_COUNTERS) {
+		strscpy(to, function_counters[i - PORT_COUNTERS], ETH_GSTRING_LEN);
+		return;
+	}
 	snprintf(to, ETH_GSTRING_LEN, counter_forms[i % ARRAY_SIZE(counter_forms)],
 		 (unsigned int)(i / ARRAY_SIZE(counter_forms)));
 }

@@ -6,6 +6,8 @@
  *   hcasim/remove                  write "BDF"
  *   hcasim/reregister              write "BDF": the device goes and comes again with other character devices
  *   hcasim/issm                    Y or N (the default): whether devices added from now on have an issm node
+ *   hcasim/counterless             Y or N (the default): whether devices added from now on have no hw_counters at all
+ *   hcasim/counters_fail           Y or N (the default): whether the devices fail to read them
  *   hcasim/BDF/counters/NAME       value of one hw_counter, read and write
  *   hcasim/BDF/{qps,ahs,mrs}       the device's objects with what the kernel passed for them, one a line
  * The netdev is looked up in the writer's network namespace, the RDMA device appears in the initial one.
@@ -27,6 +29,7 @@
 
 static struct dentry *root;
 static struct device *filler_parent;
+static bool counterless;
 
 /* Serialises the writers of add and remove. */
 static DEFINE_MUTEX(control_lock);
@@ -104,6 +107,8 @@ static struct hcasim_dev *alloc_sim(struct pci_dev *pdev, struct net_device *nde
 	/* From here on ib_dealloc_device() ends in dealloc_driver(). */
 	ib_set_device_ops(&sim->ib, &hcasim_verbs);
 	ib_set_device_ops(&sim->ib, &life_ops);
+	if (counterless)
+		sim->ib.ops.alloc_hw_port_stats = NULL;
 	return sim;
 }
 
@@ -373,6 +378,8 @@ static void create_commands(void)
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		debugfs_create_file(commands[i].name, 0200, root, (void *)&commands[i], &command_fops);
 	debugfs_create_bool("issm", 0600, root, &hcasim_issm);
+	debugfs_create_bool("counterless", 0600, root, &counterless);
+	debugfs_create_bool("counters_fail", 0600, root, &hcasim_counters_fail);
 }
 
 static void remove_commands(void)
@@ -382,6 +389,8 @@ static void remove_commands(void)
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		debugfs_lookup_and_remove(commands[i].name, root);
 	debugfs_lookup_and_remove("issm", root);
+	debugfs_lookup_and_remove("counterless", root);
+	debugfs_lookup_and_remove("counters_fail", root);
 }
 
 /* ---- the netdev ---- */

@@ -54,6 +54,7 @@ extern const struct rdma_stat_desc hcasim_counter_descs[];
 extern const unsigned int hcasim_num_counters;
 extern const struct ib_device_ops hcasim_verbs;
 extern bool hcasim_issm;
+extern bool hcasim_counters_fail;
 
 /* The files of the object lists, in sim->dir. */
 void hcasim_create_lists(struct hcasim_dev *sim);

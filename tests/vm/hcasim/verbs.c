@@ -34,6 +34,7 @@ static atomic_t last_key = ATOMIC_INIT(0);
  * default; on, it lets a test have an issm node on every kernel.
  */
 bool hcasim_issm;
+bool hcasim_counters_fail;
 
 /* Names as mlx5 has them, in its order. */
 const struct rdma_stat_desc hcasim_counter_descs[] = {
@@ -424,6 +425,8 @@ static int get_hw_stats(struct ib_device *ib, struct rdma_hw_stats *stats, u32 p
 {
 	unsigned int i;
 
+	if (READ_ONCE(hcasim_counters_fail))
+		return -EIO;
 	for (i = 0; i < hcasim_num_counters; i++)
 		stats->value[i] = READ_ONCE(to_hcasim(ib)->counters[i]);
 	return hcasim_num_counters;
