@@ -22,7 +22,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "attach/attach.h"
 #include "config/config.h"
+#include "control/cni_requests.h"
 #include "control/requests.h"
 #include "control/server.h"
 #include "lib/cgroup.h"
@@ -31,6 +33,7 @@
 #include "lib/netns.h"
 #include "lib/notify.h"
 #include "lib/util.h"
+#include "lib/work.h"
 #include "loader/loader.h"
 #include "packet/packets.h"
 #include "qos/effects.h"
@@ -48,6 +51,9 @@
 #define ORPHAN_FIRST_MS 100 /* a netns is taken down in steps, its devices come out one after the other */
 #define ORPHAN_MS 2000 /* between two looks at a device that is not clean yet */
 #define FALLBACK_MS 1000
+#define ATTACH_JOBS 32 /* at once; a kubelet starts ten pods at a time */
+#define STOP_LOOK_MS 100
+#define STOP_MS 10000 /* that calls which run are waited for; then the journal is left to the next start */
 #define SYNC_MS 30 /* a netdev is set up by some ten messages */
 
 struct daemon {
@@ -56,15 +62,18 @@ struct daemon {
 	struct track *track;
 	struct events *events;
 	struct packets *packets;
+	struct work *work;
+	struct attach *attach;
 	struct server *server;
 	struct effects *effects; /* NULL without a profile, and when the configuration wants no samples */
 	struct services services;
 	struct loop *loop;
 	struct ring_buffer *ring;
 	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source,
-		sweep_source, orphan_source, fallback_source, packets_source, sync_source, effects_source;
+		sweep_source, orphan_source, fallback_source, packets_source, sync_source, effects_source, stop_source;
 	int tries_left;
 	bool sweeping, syncing; /* the timers of sweep_source and sync_source run */
+	uint64_t stop_ns; /* until then what runs is waited for; 0: nobody wants it to stop */
 };
 
 struct arguments {
@@ -341,7 +350,22 @@ static void signal_ready(struct source *source, uint32_t events)
 	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	pr_info("stopping on signal %u; the programs stay in force", info.ssi_signo);
-	loop_stop(d->loop);
+	if (!work_count(d->work)) {
+		loop_stop(d->loop);
+		return;
+	}
+	pr_info("%u calls still run and are waited for", work_count(d->work));
+	d->stop_ns = boot_ns() + STOP_MS * 1000000ull;
+	timer_set(&d->stop_source, STOP_LOOK_MS, true);
+}
+
+static void stop_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, stop_source);
+
+	(void)events;
+	if (timer_fired(source) && (!work_count(d->work) || boot_ns() > d->stop_ns))
+		loop_stop(d->loop);
 }
 
 /* Reads the netns mode of the RDMA subsystem, changes it if the configuration wants that, and tells the loader. */
@@ -512,6 +536,8 @@ static int open_timers(struct daemon *d, struct err *err)
 	if (!r)
 		r = add_timer(d, &d->sync_source, sync_ready, err);
 	if (!r)
+		r = add_timer(d, &d->stop_source, stop_ready, err);
+	if (!r)
 		r = add_timer(d, &d->effects_source, effects_ready, err);
 	if (!r && d->effects)
 		timer_set(&d->effects_source, d->config.effects_interval * 1000L, true);
@@ -588,6 +614,15 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 static void close_parts(struct daemon *d)
 {
 	server_close(d->server);
+	if (d->work && work_count(d->work)) {
+		/* They may wait for an IPAM plugin for minutes; the journal says how far they have come. */
+		pr_warn("%u calls are left to the next start", work_count(d->work));
+		fflush(NULL);
+		_exit(EXIT_SUCCESS);
+	}
+	work_close(d->work);
+	attach_close(d->attach);
+	util_close(&d->stop_source.fd);
 	ring_buffer__free(d->ring);
 	util_close(&d->signal_source.fd);
 	util_close(&d->uevent_source.fd);
@@ -604,6 +639,35 @@ static void close_parts(struct daemon *d)
 	track_close(d->track);
 	loader_close(d->loader);
 	loop_close(d->loop);
+}
+
+static void recover(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	attach_recover(d->attach);
+}
+
+static void recovered(void *ctx)
+{
+	(void)ctx;
+}
+
+/* What was half done is brought home beside the first calls: each VF is one thread's at a time. */
+static int open_attach(struct daemon *d, struct err *err)
+{
+	struct attach_options options = { .state_dir = d->config.state_dir };
+	int r = work_open(&d->work, d->loop, ATTACH_JOBS, err);
+
+	if (r)
+		return r;
+	d->services.work = d->work;
+	options.hooks = cni_hooks(&d->services);
+	r = attach_open(&d->attach, &options, err);
+	if (r)
+		return r;
+	d->services.attach = d->attach;
+	return work_start(d->work, recover, recovered, d) ? fail(err, -ENOMEM, "out of memory") : 0;
 }
 
 static int serve(struct daemon *d, struct err *err)
@@ -627,6 +691,8 @@ static int serve(struct daemon *d, struct err *err)
 	r = open_sources(d, err);
 	if (!r)
 		r = write_settings(d, err); /* again: a cgroup may have come before its watch */
+	if (!r)
+		r = open_attach(d, err);
 	if (!r)
 		r = server_open(&d->server, d->loop, &options, err);
 	if (r)
@@ -757,6 +823,7 @@ int main(int argc, char **argv)
 		.orphan_source.fd = -1,
 		.fallback_source.fd = -1,
 		.sync_source.fd = -1,
+		.stop_source.fd = -1,
 		.effects_source.fd = -1,
 	};
 	struct arguments args = {};

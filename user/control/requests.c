@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/args.h"
+#include "control/cni_requests.h"
 #include "control/packet_requests.h"
 #include "control/qos_requests.h"
 #include "lib/util.h"
@@ -340,5 +341,7 @@ const struct request_kind request_kinds[] = {
 	{ "qos", handle_qos },
 	{ "qos-plan", handle_qos_plan },
 	{ "qos-apply", handle_qos_apply },
+	{ "attachments", handle_attachments },
+	{ "cni", handle_cni },
 	{ NULL, NULL },
 };

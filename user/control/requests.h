@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be asked over the control socket: status, capabilities, devices, claim, release, events, packets, qos. */
+/* What can be asked over the control socket: status, capabilities, devices, attachments, cni, claim, release, events, packets, qos. */
 #ifndef WARDEN_REQUESTS_H
 #define WARDEN_REQUESTS_H
 
 #include "config/config.h"
 #include "control/server.h"
 
+struct attach;
 struct loader;
 struct packets;
 struct track;
+struct work;
 struct effects;
 
 struct services {
@@ -17,6 +19,8 @@ struct services {
 	struct track *track;
 	struct events *events;
 	struct packets *packets;
+	struct work *work;
+	struct attach *attach;
 	struct effects *effects; /* NULL: the counters are not sampled */
 	/* Reads the ring empty, so that events of before come before what a request changes. */
 	void (*drain)(void *ctx);

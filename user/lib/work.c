@@ -35,6 +35,7 @@ struct call {
 struct work {
 	struct source source; /* an eventfd: something is in `calls` or `ended` */
 	struct loop *loop;
+	pthread_t thread; /* the loop's */
 	unsigned int most, running, waiting_count;
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t answered;
@@ -68,6 +69,8 @@ int work_in_loop(struct work *w, int (*call)(void *ctx), void *ctx)
 {
 	struct call c = { .call = call, .ctx = ctx }, **last;
 
+	if (pthread_equal(pthread_self(), w->thread))
+		return call(ctx);
 	pthread_mutex_lock(&w->lock);
 	for (last = &w->calls; *last; last = &(*last)->next)
 		;
@@ -191,7 +194,7 @@ int work_open(struct work **work, struct loop *loop, unsigned int most, struct e
 
 	if (!w)
 		return fail(err, -ENOMEM, "out of memory");
-	*w = (struct work){ .loop = loop, .most = most, .source.ready = ready };
+	*w = (struct work){ .loop = loop, .most = most, .thread = pthread_self(), .source.ready = ready };
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->answered, NULL);
 	w->source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -17,7 +17,7 @@ int work_open(struct work **work, struct loop *loop, unsigned int most, struct e
 /* Calls `run` in a thread, and then `done` in the loop's. Neither is called on an error: -ENOMEM. */
 int work_start(struct work *work, void (*run)(void *job), void (*done)(void *job), void *job);
 
-/* For a job: calls `call` in the loop's thread and waits for its answer. -ECANCELED: the loop has ended. */
+/* Calls `call` in the loop's thread (which is that of work_open()) and waits for its answer. -ECANCELED: the loop has ended. */
 int work_in_loop(struct work *work, int (*call)(void *ctx), void *ctx);
 
 /* Jobs that run or wait. */

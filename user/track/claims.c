@@ -487,7 +487,8 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 	struct cgroup_ref cgroup = {};
 	int r;
 
-	*claim = (struct warden_claim){ .source = "manual" };
+	*claim = (struct warden_claim){};
+	snprintf(claim->source, sizeof(claim->source), "%s", request->source ? request->source : "manual");
 	r = check_owner(request->owner, err);
 	if (!r && request->resource)
 		r = check_resource(request->resource, err);
@@ -553,6 +554,16 @@ int track_release(struct track *t, const char *device, bool force, uint32_t *ind
 	return 0;
 }
 
+bool track_idle(struct track *t, const char *device, char *why, size_t size)
+{
+	struct warden_device d;
+	uint32_t index;
+
+	why[0] = '\0';
+	return device_find(t, device, &index, NULL) || !track_device_get(t, index, &d) ||
+	       device_is_idle(&d, &t->host, why, size);
+}
+
 /* ---- look-ups ---- */
 
 bool track_device_get(const struct track *t, uint32_t index, struct warden_device *device)
@@ -567,6 +578,13 @@ bool track_claim_get(const struct track *t, uint32_t index, struct warden_claim 
 	if (k)
 		*claim = k->claim;
 	return k;
+}
+
+bool track_claim_of(const struct track *t, const char *device, struct warden_claim *claim)
+{
+	uint32_t index;
+
+	return !device_find(t, device, &index, NULL) && track_claim_get(t, index, claim);
 }
 
 bool track_claim_find(const struct track *t, bool (*match)(const struct warden_claim *claim, const void *ctx),

@@ -67,14 +67,40 @@ static void check_mac(const struct sriov_vf *vf, const struct sriov_netdev *n, s
 		     n->mac[2], n->mac[3], n->mac[4], n->mac[5]);
 }
 
-static void check_netdev(const struct sriov_netdev *n, const struct sriov_netdev *pf, struct findings *f)
+static void check_listening(const struct sriov_netdev *n, struct findings *f)
 {
-	if (n->mtu != pf->mtu)
-		find(f, "MTU %u, the PF's is %u", n->mtu, pf->mtu);
 	if (n->promiscuity)
 		find(f, "promiscuous");
 	if (n->allmulti)
 		find(f, "all multicast");
+}
+
+static void check_netdev(const struct sriov_netdev *n, const struct sriov_netdev *pf, struct findings *f)
+{
+	if (n->mtu != pf->mtu)
+		find(f, "MTU %u, the PF's is %u", n->mtu, pf->mtu);
+	check_listening(n, f);
+}
+
+static void check_use(const struct warden_device *d, const struct netns_id *host, struct findings *f)
+{
+	check_objects(d, f);
+	if (d->netns_cookie != host->cookie)
+		find(f, "still in netns %u", d->netns_inum);
+}
+
+bool device_is_idle(const struct warden_device *d, const struct netns_id *host, char *why, size_t size)
+{
+	struct findings f = { .text = why, .size = size };
+	struct sriov_netdev netdev, pf;
+
+	why[0] = '\0';
+	check_use(d, host, &f);
+	if (!sriov_netdev_get(d->parent, &netdev))
+		check_listening(&netdev, &f);
+	else if (!sriov_pf_netdev_get(d->parent, &pf))
+		find(&f, "its netdev is not in the host's netns");
+	return f.len == 0;
 }
 
 bool device_is_clean(const struct warden_device *d, const struct netns_id *host, char *unclean, size_t size)
@@ -84,9 +110,7 @@ bool device_is_clean(const struct warden_device *d, const struct netns_id *host,
 	struct sriov_vf vf;
 
 	unclean[0] = '\0';
-	check_objects(d, &f);
-	if (d->netns_cookie != host->cookie)
-		find(&f, "still in netns %u", d->netns_inum);
+	check_use(d, host, &f);
 	if (sriov_pf_netdev_get(d->parent, &pf) || sriov_vf_get(d->parent, &vf))
 		return f.len == 0; /* no VF */
 	check_vf(&vf, &f);

@@ -59,6 +59,7 @@ struct claim_request {
 	const char *cgroup; /* path of a cgroup v2, absolute or below /sys/fs/cgroup; NULL: the netns decides */
 	const char *owner; /* NAMESPACE/NAME */
 	const char *resource; /* DOMAIN/NAME, as which Kubernetes knows the device; or NULL */
+	const char *source; /* who says so, up to 15 characters; NULL: "manual" */
 };
 
 /*
@@ -74,6 +75,9 @@ int track_claim(struct track *track, const struct claim_request *request, uint32
  */
 int track_release(struct track *track, const char *device, bool force, uint32_t *index, struct warden_claim *claim,
 		  struct err *err);
+
+/* Nobody uses the device, and it is the host's, with its netdev; so is one that there is not. False: `why` says what is not so. */
+bool track_idle(struct track *track, const char *device, char *why, size_t size);
 
 /* A claim that began or ended without being asked for. */
 struct claim_change {
@@ -99,6 +103,8 @@ bool track_orphans(struct track *track, void (*ended)(const struct claim_change 
 /* Look-ups for events: false when there is none (any more). */
 bool track_device_get(const struct track *track, uint32_t index, struct warden_device *device);
 bool track_claim_get(const struct track *track, uint32_t index, struct warden_claim *claim);
+/* By what a request may call the device. */
+bool track_claim_of(const struct track *track, const char *device, struct warden_claim *claim);
 /* The first claim that matches. */
 bool track_claim_find(const struct track *track, bool (*match)(const struct warden_claim *claim, const void *ctx),
 		      const void *ctx, struct warden_claim *claim);

@@ -1,0 +1,647 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attach/node.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/util.h"
+#include "net/neigh.h"
+#include "rdma/rdma.h"
+
+#define HOME_MS 10000 /* the kernel takes a netns down in the background */
+#define MAC_MS 2000 /* a VF may be in a reset by its PF */
+#define PROBE_MS 250 /* of a conflict: three questions */
+#define PROBES 3
+
+static int host_netns(struct err *err)
+{
+	return netns_open("/proc/self/ns/net", 0, err);
+}
+
+/* Waits until `home` says so. */
+static bool wait_home(bool (*home)(const struct record *record), const struct record *record)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	uint64_t deadline = boot_ns() + HOME_MS * 1000000ull;
+
+	while (!home(record)) {
+		if (boot_ns() > deadline)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+static bool device_exists(const char *device)
+{
+	char path[PATH_MAX];
+
+	return (!try_snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", device) && !access(path, F_OK)) ||
+	       (!try_snprintf(path, sizeof(path), "/sys/bus/auxiliary/devices/%s", device) && !access(path, F_OK));
+}
+
+/* ---- the device, at home ---- */
+
+static int find_netdev(const char *device, bool is_pci, struct node_device *found, struct err *err)
+{
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	char name[IF_NAMESIZE];
+	int index;
+
+	if (is_pci ? sriov_netdev_name(device, name, sizeof(name)) : sriov_aux_netdev_name(device, name, sizeof(name)))
+		return 0;
+	if (rtnl_open(&nl, -1))
+		return fail(err, -EIO, "rtnetlink: %s", strerror(errno));
+	index = netdev_find(nl, name);
+	if (index > 0 && !netdev_link_get(nl, (uint32_t)index, &found->link))
+		return 0;
+	found->link = (struct netdev_link){}; /* it has gone in this moment */
+	return 0;
+}
+
+static int find_rdma(const char *device, struct node_device *found, struct err *err)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
+	_cleanup_close_ int self = host_netns(err);
+	struct rdma_device devices[2];
+	int count, r;
+
+	if (self < 0)
+		return self;
+	r = rdma_open(&nl, self);
+	if (r == -EPROTONOSUPPORT)
+		return 0;
+	count = r ? r : rdma_find_children(nl, device, devices, ARRAY_SIZE(devices));
+	if (count < 0)
+		return fail(err, count, "RDMA netlink: %s", strerror(-count));
+	found->rdma_count = (size_t)count;
+	if (!count)
+		return 0;
+	snprintf(found->rdma_name, sizeof(found->rdma_name), "%s", devices[0].name);
+	found->rdma_index = devices[0].index;
+	found->rdma_guid = devices[0].node_guid;
+	return 0;
+}
+
+int node_device_find(const char *device, bool is_pci, struct node_device *found, struct err *err)
+{
+	enum sriov_driver driver = SRIOV_DRIVER_NETDEV;
+	int r;
+
+	*found = (struct node_device){};
+	if (!device_exists(device))
+		return fail(err, -ENODEV, "device %.64s: there is none", device);
+	r = find_netdev(device, is_pci, found, err);
+	if (!r)
+		r = find_rdma(device, found, err);
+	if (r || !is_pci)
+		return r;
+	found->userspace = !sriov_driver_get(device, &driver, NULL, 0) && driver == SRIOV_DRIVER_USER;
+	found->has_vf = !sriov_vf_get(device, &found->vf);
+	return 0;
+}
+
+void node_device_record(const struct node_device *device, bool netdev, bool rdma, struct record *r)
+{
+	r->has_netdev = netdev && device->link.ifindex;
+	r->has_vf = netdev && device->has_vf;
+	r->has_rdma = rdma;
+	if (r->has_netdev) {
+		memcpy(r->host_name, device->link.name, sizeof(r->host_name));
+		memcpy(r->host_mac, device->link.mac, sizeof(r->host_mac));
+		r->host_mtu = device->link.mtu;
+	}
+	if (r->has_vf)
+		r->vf = device->vf;
+	if (rdma) {
+		memcpy(r->rdma_name, device->rdma_name, sizeof(r->rdma_name));
+		r->rdma_guid = device->rdma_guid;
+	}
+}
+
+/* ---- netns ---- */
+
+int node_netns_open(const char *path, const struct netns_id *id)
+{
+	_cleanup_close_ int fd = netns_open(path, 0, NULL);
+	struct netns_id now;
+
+	if (fd >= 0 && !netns_identify(fd, &now, NULL) && now.cookie == id->cookie)
+		return take_fd(&fd);
+	return netns_open_cookie(id->cookie);
+}
+
+bool node_netns_lives(const struct netns_id *id)
+{
+	_cleanup_close_ int fd = netns_open_cookie(id->cookie);
+
+	return fd >= 0;
+}
+
+/* ---- VF ---- */
+
+static unsigned int vf_settings(const struct netconf *c, struct sriov_vf *to)
+{
+	static const int links[] = { [NETCONF_LINK_AUTO] = IFLA_VF_LINK_STATE_AUTO,
+				     [NETCONF_LINK_ENABLE] = IFLA_VF_LINK_STATE_ENABLE,
+				     [NETCONF_LINK_DISABLE] = IFLA_VF_LINK_STATE_DISABLE };
+	unsigned int settings = 0;
+
+	*to = (struct sriov_vf){};
+	if (c->vlan.set) {
+		settings |= SRIOV_VLAN;
+		to->vlan = c->vlan.value;
+		to->vlan_qos = c->vlan_qos;
+		to->vlan_proto = c->vlan_8021ad ? ETH_P_8021AD : ETH_P_8021Q;
+	}
+	if (c->mac[0] && sscanf(c->mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &to->mac[0], &to->mac[1], &to->mac[2],
+				&to->mac[3], &to->mac[4], &to->mac[5]) == 6)
+		settings |= SRIOV_MAC;
+	if (c->min_tx_rate.set || c->max_tx_rate.set) {
+		settings |= SRIOV_RATE;
+		to->min_rate = c->min_tx_rate.value;
+		to->max_rate = c->max_tx_rate.value;
+	}
+	if (c->spoofchk != NETCONF_KEEP) {
+		settings |= SRIOV_SPOOFCHK;
+		to->spoofchk = c->spoofchk == NETCONF_ON;
+	}
+	if (c->trust != NETCONF_KEEP) {
+		settings |= SRIOV_TRUST;
+		to->trust = c->trust == NETCONF_ON;
+	}
+	if (c->link_state != NETCONF_LINK_KEEP) {
+		settings |= SRIOV_LINK_STATE;
+		to->link_state = links[c->link_state];
+	}
+	return settings;
+}
+
+int node_vf_set(const char *pci, const struct netconf *conf, const struct sriov_vf *now, struct err *err)
+{
+	struct sriov_vf to;
+	unsigned int settings = vf_settings(conf, &to);
+
+	return settings ? sriov_vf_set(pci, settings, &to, now, err) : 0;
+}
+
+int node_vf_check(const char *pci, const struct netconf *conf, struct err *err)
+{
+	struct sriov_vf to, now;
+	unsigned int s = vf_settings(conf, &to);
+	const char *what;
+
+	if (!s)
+		return 0;
+	if (sriov_vf_get(pci, &now))
+		return fail(err, -EIO, "device %s: its PF does not tell what is set for it", pci);
+	what = s & SRIOV_VLAN && (to.vlan != now.vlan || (now.vlan_qos >= 0 && to.vlan_qos != now.vlan_qos)) ? "VLAN" :
+	       s & SRIOV_MAC && memcmp(to.mac, now.mac, sizeof(to.mac)) != 0				     ? "MAC" :
+	       s & SRIOV_RATE && (to.max_rate != now.max_rate || to.min_rate != now.min_rate)		     ? "rate" :
+	       s & SRIOV_SPOOFCHK && to.spoofchk != now.spoofchk					     ? "spoofchk" :
+	       s & SRIOV_TRUST && to.trust != now.trust							     ? "trust" :
+	       s & SRIOV_LINK_STATE && to.link_state != now.link_state					     ? "link_state" :
+												       NULL;
+	return what ? fail(err, -ESTALE, "device %s: its %s is not what the configuration says any more", pci, what) :
+		      0;
+}
+
+int node_vf_restore(const struct record *record, struct err *err)
+{
+	return device_exists(record->pci) ? sriov_vf_restore(record->pci, &record->vf, err) : 0;
+}
+
+/* ---- netdev ---- */
+
+int node_netdev_up(int netns, uint32_t ifindex, struct err *err)
+{
+	const struct netdev_change change = { .state = NETDEV_UP };
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	int r = rtnl_open(&nl, netns);
+
+	return r ? fail(err, r, "rtnetlink: %s", strerror(-r)) : netdev_set(nl, ifindex, &change, err);
+}
+
+int node_netdev_send(const struct record *record, uint32_t ifindex, int netns, const struct netconf *conf,
+		     uint32_t *there, struct err *err)
+{
+	const struct netdev_target target = { .netns_fd = netns, .name = record->ifname, .mtu = conf->mtu };
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL, *pod = NULL;
+	struct netdev_place place;
+	struct sriov_vf to;
+	int r = rtnl_open(&nl, -1);
+
+	if (r)
+		return fail(err, r, "rtnetlink: %s", strerror(-r));
+	r = netdev_move(nl, ifindex, &target, &place, err);
+	if (r)
+		return r;
+	*there = place.ifindex;
+	if (!(vf_settings(conf, &to) & SRIOV_MAC))
+		return 0;
+	r = rtnl_open(&pod, netns);
+	return r ? fail(err, r, "rtnetlink: %s", strerror(-r)) : netdev_mac_set(pod, place.ifindex, to.mac, MAC_MS, err);
+}
+
+static bool netdev_is_home(const struct record *record)
+{
+	char name[IF_NAMESIZE];
+
+	return !device_exists(record->pci) || !sriov_netdev_name(record->pci, name, sizeof(name)) ||
+	       !sriov_aux_netdev_name(record->pci, name, sizeof(name));
+}
+
+/* Where somebody in the pod has given it another name, it is still the function's. */
+static int fetch_from(const struct record *record, int netns, struct err *err)
+{
+	_cleanup_close_ int home = host_netns(err);
+	const struct netdev_target target = {
+		.netns_fd = home, .name = record->host_name, .mtu = record->host_mtu, .any_name = true
+	};
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	struct netdev_place place;
+	int index, r;
+
+	if (home < 0)
+		return home;
+	r = rtnl_open(&nl, netns);
+	if (r)
+		return fail(err, r, "rtnetlink: %s", strerror(-r));
+	index = netdev_find_parent(nl, record->pci);
+	if (index == -ENODEV)
+		return 0; /* somebody else has taken it; whether it is home is seen next */
+	return index < 0 ? fail(err, index, "the netdev of %s: %s", record->pci, strerror(-index)) :
+			   netdev_move(nl, (uint32_t)index, &target, &place, err);
+}
+
+/* As it was when it went: for those that the kernel has brought home itself, too. */
+static int make_as_before(const struct record *record, struct err *err)
+{
+	const struct netdev_change change = {
+		.state = NETDEV_DOWN, .mtu = record->host_mtu, .promisc_off = true, .allmulti_off = true
+	};
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	struct node_device now;
+	int r = node_device_find(record->pci, sriov_is_pci(record->pci), &now, err);
+
+	if (r || !now.link.ifindex)
+		return r == -ENODEV ? 0 : r;
+	r = rtnl_open(&nl, -1);
+	if (r)
+		return fail(err, r, "rtnetlink: %s", strerror(-r));
+	r = netdev_set(nl, now.link.ifindex, &change, err);
+	if (!r && strcmp(now.link.name, record->host_name) && netdev_find(nl, record->host_name) == -ENODEV)
+		r = netdev_rename(nl, now.link.ifindex, record->host_name, err);
+	return r;
+}
+
+int node_netdev_fetch(const struct record *record, int netns, struct err *err)
+{
+	int r;
+
+	if (!netdev_is_home(record) && netns >= 0) {
+		r = fetch_from(record, netns, err);
+		if (r)
+			return r;
+	}
+	if (!wait_home(netdev_is_home, record))
+		return fail(err, -EAGAIN, "the netdev of %s is not back from its netns", record->pci);
+	return make_as_before(record, err);
+}
+
+int node_netdev_mac(const struct record *record, struct err *err)
+{
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	struct node_device now;
+	int r = node_device_find(record->pci, sriov_is_pci(record->pci), &now, err);
+
+	if (r || !now.link.ifindex || !memcmp(now.link.mac, record->host_mac, sizeof(now.link.mac)))
+		return r == -ENODEV ? 0 : r;
+	r = rtnl_open(&nl, -1);
+	return r ? fail(err, r, "rtnetlink: %s", strerror(-r)) :
+		   netdev_mac_set(nl, now.link.ifindex, record->host_mac, MAC_MS, err);
+}
+
+int node_netdev_find(int netns, const char *pci, struct netdev_link *link, struct err *err)
+{
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	int index, r = rtnl_open(&nl, netns);
+
+	if (r)
+		return fail(err, r, "rtnetlink: %s", strerror(-r));
+	index = netdev_find_parent(nl, pci);
+	r = index < 0 ? index : netdev_link_get(nl, (uint32_t)index, link);
+	return r ? fail(err, r, "the netdev of %s is not in the pod: %s", pci, strerror(-r)) : 0;
+}
+
+/* ---- RDMA device ---- */
+
+const char *node_claim_name(const struct record *record)
+{
+	return record->softroce ? record->rdma_name : record->pci;
+}
+
+static int open_rdma(struct rdma_nl **nl, int netns, struct err *err)
+{
+	int r = rdma_open(nl, netns);
+
+	return r ? fail(err, r, "RDMA netlink: %s", strerror(-r)) : 0;
+}
+
+int node_rdma_send(uint32_t index, int netns, struct err *err)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
+	_cleanup_close_ int home = host_netns(err);
+	int r = home < 0 ? home : open_rdma(&nl, home, err);
+
+	return r ? r : rdma_move(nl, index, netns, err);
+}
+
+/* One that the record knows, in that netns: 0 or -ENODEV. */
+static int find_in(struct rdma_nl *nl, const struct record *record, struct rdma_device *device)
+{
+	struct rdma_device devices[2];
+	int count;
+
+	if (record->softroce)
+		return rdma_find(nl, record->rdma_name, device);
+	count = rdma_find_children(nl, record->pci, devices, ARRAY_SIZE(devices));
+	if (count < 0)
+		return count;
+	*device = devices[0];
+	return count ? 0 : -ENODEV;
+}
+
+static bool rdma_is_home(const struct record *record)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
+	_cleanup_close_ int home = host_netns(NULL);
+	struct rdma_device device;
+
+	return !device_exists(record->pci) || home < 0 || rdma_open(&nl, home) || !find_in(nl, record, &device);
+}
+
+static int fetch_rdma_from(const struct record *record, int netns, struct err *err)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
+	_cleanup_close_ int home = host_netns(err);
+	struct rdma_device device;
+	int r = home < 0 ? home : open_rdma(&nl, netns, err);
+
+	if (r || find_in(nl, record, &device))
+		return r;
+	return rdma_move(nl, device.index, home, err);
+}
+
+/* It is home, and has the name that it had. */
+static int name_as_before(const struct record *record, struct err *err)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
+	_cleanup_close_ int home = host_netns(err);
+	struct rdma_device device, other;
+	int r = home < 0 ? home : open_rdma(&nl, home, err);
+
+	if (r || find_in(nl, record, &device) || !strcmp(device.name, record->rdma_name) ||
+	    !rdma_find(nl, record->rdma_name, &other))
+		return r;
+	return rdma_rename(nl, device.index, record->rdma_name, err);
+}
+
+static int delete_softroce(const struct record *record, int netns, struct err *err)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
+	struct rdma_device device;
+	int r = open_rdma(&nl, netns, err);
+
+	if (r || rdma_find(nl, record->rdma_name, &device))
+		return r;
+	return rdma_link_delete(nl, device.index, err);
+}
+
+int node_rdma_fetch(const struct record *record, int netns, struct err *err)
+{
+	_cleanup_close_ int home = -1;
+	int r = 0;
+
+	if (record->softroce) {
+		home = host_netns(err);
+		r = netns >= 0 ? delete_softroce(record, netns, err) : 0;
+		return r ? r : home < 0 ? home : delete_softroce(record, home, err);
+	}
+	if (!rdma_is_home(record) && netns >= 0)
+		r = fetch_rdma_from(record, netns, err);
+	if (r)
+		return r;
+	if (!wait_home(rdma_is_home, record))
+		return fail(err, -EAGAIN, "the RDMA device of %s is not back from its netns", record->pci);
+	return name_as_before(record, err);
+}
+
+int node_softroce_add(const struct record *record, int netns, struct err *err)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL, *host = NULL;
+	_cleanup_close_ int home = host_netns(err);
+	enum rdma_netns_mode mode;
+	struct rdma_device device;
+	int r = home < 0 ? home : open_rdma(&nl, netns, err);
+
+	if (!r)
+		r = open_rdma(&host, home, err);
+	if (!r)
+		r = rdma_rxe_add(nl, record->rdma_name, record->ifname, err);
+	if (r)
+		return r;
+	r = rdma_netns_mode_get(host, &mode);
+	if (r || mode == RDMA_NETNS_SHARED)
+		return r ? fail(err, r, "RDMA netlink: %s", strerror(-r)) : 0;
+	if (rdma_find(host, record->rdma_name, &device))
+		return 0; /* born in the pod */
+	return rdma_move(host, device.index, netns, err);
+}
+
+int node_rdma_check(const struct record *record, int netns, struct err *err)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
+	struct rdma_device device;
+	dev_t node;
+	int r = open_rdma(&nl, netns, err);
+
+	if (r)
+		return r;
+	if (find_in(nl, record, &device))
+		return fail(err, -ENODEV, "the RDMA device of %s is not in the pod", record->pci);
+	if (rdma_uverbs(nl, device.index, &node))
+		return fail(err, -ENODEV, "RDMA device %s has no uverbs node", device.name);
+	return 0;
+}
+
+/* ---- in the pod ---- */
+
+/* With the interface's own name for IFNAME. */
+static int sysctl_name(const struct netconf_sysctl *sysctl, const char *ifname, char *to, size_t size)
+{
+	static const char prefix[] = "/proc/sys/";
+	char path[256];
+
+	if (netconf_sysctl_path(sysctl, ifname, path, sizeof(path)) || strncmp(path, prefix, sizeof(prefix) - 1))
+		return -ENAMETOOLONG;
+	for (char *c = path; *c; c++)
+		*c = *c == '/' ? '.' : *c;
+	return try_snprintf(to, size, "%s", path + sizeof(prefix) - 1);
+}
+
+int node_sysctls(int netns, const struct netconf *conf, const char *ifname, struct err *err)
+{
+	char name[160];
+	int r = 0;
+
+	/* A later change of the MAC is told to the neighbours; as sriov-cni has it, and like there no reason to fail. */
+	if (!try_snprintf(name, sizeof(name), "net.ipv4.conf.%s.arp_notify", ifname))
+		netns_sysctl_set(netns, name, "1", NULL);
+	if (!try_snprintf(name, sizeof(name), "net.ipv6.conf.%s.ndisc_notify", ifname))
+		netns_sysctl_set(netns, name, "1", NULL);
+	for (size_t i = 0; !r && i < conf->sysctl_count; i++) {
+		r = sysctl_name(&conf->sysctls[i], ifname, name, sizeof(name));
+		r = r ? fail(err, r, "sysctl %s: too long", conf->sysctls[i].name) :
+			netns_sysctl_set(netns, name, conf->sysctls[i].value, err);
+	}
+	return r;
+}
+
+static struct net_address to_address(const struct cni_addr *a)
+{
+	struct net_address to = { .family = a->family, .prefix = a->prefix };
+
+	memcpy(to.bytes, a->bytes, sizeof(to.bytes));
+	return to;
+}
+
+static struct net_number to_number(const struct key_number *n)
+{
+	return (struct net_number){ .set = n->set, .value = n->value };
+}
+
+/* A route without a gateway has that of the addresses of its family, as CNI's own plugins do. */
+static struct net_route to_route(const struct cni_route *route, const struct cni_result *result)
+{
+	struct net_route to = { .dst = to_address(&route->dst),
+				.gateway = to_address(&route->gw),
+				.mtu = to_number(&route->mtu),
+				.advmss = to_number(&route->advmss),
+				.priority = to_number(&route->priority),
+				.table = to_number(&route->table),
+				.scope = to_number(&route->scope) };
+
+	for (size_t i = 0; !to.gateway.family && !route->scope.set && i < result->ip_count; i++)
+		if (result->ips[i].gateway.family == route->dst.family)
+			to.gateway = to_address(&result->ips[i].gateway);
+	return to;
+}
+
+int node_configure(int netns, uint32_t ifindex, const struct cni_result *result, struct err *err)
+{
+	_cleanup_free_ struct net_address *addresses = calloc(result->ip_count + 1, sizeof(*addresses));
+	_cleanup_free_ struct net_route *routes = calloc(result->route_count + 1, sizeof(*routes));
+	struct net_config config = { .up = true,
+				     .addresses = addresses,
+				     .address_count = result->ip_count,
+				     .routes = routes,
+				     .route_count = result->route_count };
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	int r;
+
+	if (!addresses || !routes)
+		return fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < result->ip_count; i++)
+		addresses[i] = to_address(&result->ips[i].address);
+	for (size_t i = 0; i < result->route_count; i++)
+		routes[i] = to_route(&result->routes[i], result);
+	r = rtnl_open(&nl, netns);
+	return r ? fail(err, r, "rtnetlink: %s", strerror(-r)) : netdev_configure(nl, ifindex, &config, err);
+}
+
+static bool has_address(const struct netdev *netdev, const struct cni_addr *wanted)
+{
+	uint8_t as[16] = { [10] = 0xff, [11] = 0xff };
+
+	memcpy(wanted->family == AF_INET ? as + 12 : as, wanted->bytes, wanted->family == AF_INET ? 4 : 16);
+	for (size_t i = 0; i < netdev->addresses && i < NETDEV_ADDRESSES; i++)
+		if (!memcmp(netdev->address[i], as, sizeof(as)))
+			return true;
+	return netdev->addresses > NETDEV_ADDRESSES; /* it may be among those that are not told */
+}
+
+int node_addresses_check(int netns, uint32_t ifindex, const struct cni_result *result, struct err *err)
+{
+	char text[CNI_ADDR_LEN];
+	struct netdev netdev;
+	int r = netdev_read(netns, ifindex, &netdev);
+
+	if (r)
+		return fail(err, r, "the netdev in the pod: %s", strerror(-r));
+	for (size_t i = 0; i < result->ip_count; i++) {
+		if (has_address(&netdev, &result->ips[i].address))
+			continue;
+		cni_addr_print(&result->ips[i].address, true, text);
+		return fail(err, -ESTALE, "%s has lost its address %s", netdev.name, text);
+	}
+	return 0;
+}
+
+static int port_of(int netns, uint32_t ifindex, struct neigh_port *port, struct err *err)
+{
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	struct netdev_link link;
+	int r = rtnl_open(&nl, netns);
+
+	if (!r)
+		r = netdev_link_get(nl, ifindex, &link);
+	if (r)
+		return fail(err, r, "the netdev in the pod: %s", strerror(-r));
+	*port = (struct neigh_port){ .netns_fd = netns, .ifindex = ifindex };
+	memcpy(port->mac, link.mac, sizeof(port->mac));
+	return 0;
+}
+
+int node_probe(int netns, uint32_t ifindex, const struct cni_result *result, bool conflicts, bool gateways,
+	       struct err *err)
+{
+	struct neigh_port port;
+	int r = netdev_wait_carrier(netns, ifindex, HOME_MS, err);
+
+	if (!r)
+		r = port_of(netns, ifindex, &port, err);
+	for (size_t i = 0; !r && i < result->ip_count; i++) {
+		struct net_address own = to_address(&result->ips[i].address);
+		struct net_address gateway = to_address(&result->ips[i].gateway);
+
+		if (conflicts)
+			r = neigh_conflicts(&port, &own, 1, PROBE_MS, PROBES * PROBE_MS, err);
+		if (!r && gateways && gateway.family)
+			r = neigh_gateway(&port, &gateway, &own, PROBE_MS, PROBES * PROBE_MS, err);
+	}
+	return r;
+}
+
+void node_announce(int netns, uint32_t ifindex, const struct cni_result *result, int carrier_ms)
+{
+	_cleanup_free_ struct net_address *addresses = calloc(result->ip_count + 1, sizeof(*addresses));
+	struct neigh_port port;
+	struct err err;
+
+	if (!addresses || !result->ip_count || netdev_wait_carrier(netns, ifindex, carrier_ms, &err) ||
+	    port_of(netns, ifindex, &port, &err))
+		return;
+	for (size_t i = 0; i < result->ip_count; i++)
+		addresses[i] = to_address(&result->ips[i].address);
+	if (neigh_announce(&port, addresses, result->ip_count, &err))
+		pr_info("addresses are not announced: %s", err.text);
+}
