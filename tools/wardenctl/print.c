@@ -96,6 +96,13 @@ void print_device(const cJSON *item, void *ctx)
 		printf("           not clean: %s\n", text(item, "unclean"));
 }
 
+void print_attachment(const cJSON *item, void *ctx)
+{
+	(void)ctx;
+	printf("%-13s %-10s %-28s %s of %s (network %s)\n", text(item, "pci"), text(item, "step"), text(item, "owner"),
+	       text(item, "ifname"), text(item, "container_id"), text(item, "network"));
+}
+
 void print_claim(const cJSON *item, void *ctx)
 {
 	(void)ctx;

@@ -39,7 +39,7 @@ static void name_owner(const struct cni_env *env, char *to, size_t size)
 	size_t n = 0;
 
 	if (env->args.pod_namespace[0] && env->args.pod_name[0]) {
-		snprintf(to, size, "%s/%s", env->args.pod_namespace, env->args.pod_name);
+		snprintf(to, size, "%.63s/%.253s", env->args.pod_namespace, env->args.pod_name);
 		return;
 	}
 	for (const char *c = env->container_id; *c && n < sizeof(id) - 1; c++)
@@ -84,7 +84,7 @@ static struct record *new_record(const struct add *add, bool rdma)
 	snprintf(r->ifname, sizeof(r->ifname), "%s", env->ifname);
 	snprintf(r->network, sizeof(r->network), "%s", conf->name);
 	snprintf(r->netns_path, sizeof(r->netns_path), "%s", env->netns);
-	snprintf(r->pci, sizeof(r->pci), "%s", conf->device_id);
+	snprintf(r->pci, sizeof(r->pci), "%.31s", conf->device_id); /* begin() has seen that it fits */
 	snprintf(r->boot_id, sizeof(r->boot_id), "%s", add->call->attach->boot_id);
 	snprintf(r->cni_path, sizeof(r->cni_path), "%s", env->path);
 	snprintf(r->cni_args, sizeof(r->cni_args), "%s", env->raw_args);
@@ -152,8 +152,10 @@ static int step_rdma(struct add *add, struct cni_error *e)
 	r = step(add, STEP_RDMA, false, e);
 	if (r)
 		return r;
-	r = add->record->softroce ? node_softroce_add(add->record, add->netns, &err) :
-				    node_rdma_send(add->device.rdma_index, add->netns, &err);
+	r = add->record->softroce ? node_softroce_add(add->record, add->netns, &err)
+				  : node_rdma_send(add->device.rdma_index, add->netns, &err);
+	if (!r)
+		r = node_rdma_check(add->record, add->netns, &err);
 	return r ? cni_fail(e, CNI_INTERNAL, "%s", err.text) : 0;
 }
 
@@ -200,7 +202,12 @@ static int step_ipam(struct add *add, struct cni_error *e)
 	if (!add->record->has_ipam)
 		return 0;
 	r = step(add, STEP_IPAM, true, e);
-	return r ? r : ipam_add(&call, &add->call->result, &add->hints, e);
+	if (r)
+		return r;
+	r = ipam_add(&call, &add->call->result, &add->hints, e);
+	if (r)
+		add->record->has_ipam = false; /* it has given back what it may have got */
+	return r;
 }
 
 static int step_addresses(struct add *add, struct cni_error *e)
@@ -282,9 +289,8 @@ static int make_answer(struct add *add, struct cni_error *e)
 /* The answer is on the disk before it is given, so that a second ADD, CHECK and DEL know it whatever happens next. */
 static int commit(struct add *add, struct cni_error *e)
 {
-	_cleanup_free_ char *text = add->call->print_prev ?
-					    NULL :
-					    cni_result_print(&add->call->result, conf_of(add)->version);
+	_cleanup_free_ char *text = add->call->print_prev ? NULL
+							  : cni_result_print(&add->call->result, conf_of(add)->version);
 	struct err err;
 
 	if (!text && !add->call->print_prev)
@@ -299,8 +305,7 @@ static int commit(struct add *add, struct cni_error *e)
 static int take_steps(struct add *add, struct cni_error *e)
 {
 	static int (*const steps[])(struct add *, struct cni_error *) = {
-		step_vf, step_netdev,    step_rdma,   step_claim, step_up,
-		step_ipam, step_addresses, make_answer, commit,
+		step_vf, step_netdev, step_rdma, step_claim, step_up, step_ipam, step_addresses, make_answer, commit,
 	};
 	int r = 0;
 
@@ -336,6 +341,8 @@ static int begin(struct add *add, struct cni_error *e)
 	struct err err;
 	int rdma, r;
 
+	if (strlen(conf_of(add)->device_id) >= sizeof(add->record->pci))
+		return cni_fail(e, CNI_INVALID_NETCONF, "deviceID %s is too long", conf_of(add)->device_id);
 	r = node_device_find(conf_of(add)->device_id, conf_of(add)->device_is_pci, &add->device, &err);
 	if (!r)
 		r = netns_identify(add->netns, &id, &err);
@@ -343,7 +350,8 @@ static int begin(struct add *add, struct cni_error *e)
 		return cni_fail(e, r == -ENODEV ? CNI_INVALID_NETCONF : CNI_INTERNAL, "%s", err.text);
 	if (wants_netdev(conf_of(add)) && !add->device.link.ifindex && !add->device.userspace)
 		return cni_fail(e, CNI_TRY_AGAIN,
-				"device %s has neither a netdev in the host's netns nor a userspace driver", conf_of(add)->device_id);
+				"device %s has neither a netdev in the host's netns nor a userspace driver",
+				conf_of(add)->device_id);
 	rdma = wants_rdma(add, e);
 	if (rdma < 0)
 		return rdma;

@@ -54,7 +54,8 @@ static int check_node(struct call *call, const struct record *r, struct cni_erro
 	if (r->has_netdev) {
 		done = node_netdev_find(netns, r->pci, &link, &err);
 		if (!done && strcmp(link.name, r->ifname))
-			done = fail(&err, -ESTALE, "the netdev of %s is called %s and not %s", r->pci, link.name, r->ifname);
+			done = fail(&err, -ESTALE, "the netdev of %s is called %s and not %s", r->pci, link.name,
+				    r->ifname);
 		if (!done)
 			done = node_addresses_check(netns, link.ifindex, &call->conf.prev, &err);
 	}
@@ -108,8 +109,9 @@ static bool next_garbage(struct call *call, size_t skip, struct record *names)
 	for (size_t i = 0; !found && i < a->count; i++) {
 		const struct record *r = a->records[i];
 
-		if (strcmp(r->network, call->conf.name) || (r->role == NETCONF_RDMA) != (call->conf.role == NETCONF_RDMA) ||
-		    is_valid(&call->conf, r) || skip-- > 0)
+		if (strcmp(r->network, call->conf.name) ||
+		    (r->role == NETCONF_RDMA) != (call->conf.role == NETCONF_RDMA) || is_valid(&call->conf, r) ||
+		    skip-- > 0)
 			continue;
 		memcpy(names->container_id, r->container_id, sizeof(names->container_id));
 		memcpy(names->ifname, r->ifname, sizeof(names->ifname));

@@ -47,7 +47,7 @@ static int give_back(const struct record *r, struct cni_error *e)
 	struct ipam_call call = { .conf = &conf, .env = &env, .deadline_ns = boot_ns() + ATTACH_IPAM_MS * 1000000ull };
 	int done;
 
-	if (!r->has_ipam || r->step < STEP_IPAM)
+	if (!r->has_ipam)
 		return 0;
 	done = cni_env_read(&variables, &env, e);
 	if (!done)
@@ -91,14 +91,18 @@ int attach_home(struct attach *a, struct record *r, struct cni_error *e)
 	int done = 0;
 
 	/* From here on nothing turns it round. What had not come to IPAM does not go there on the way back either. */
-	if (r->step != STEP_DELETE) {
+	if (r->step < STEP_DELETE) {
 		r->has_ipam &= r->step >= STEP_IPAM;
 		if (record_advance(a->folder, r, STEP_DELETE, NULL, true, &err))
 			return cni_fail(e, CNI_IO, "%s", err.text);
 	}
-	done = give_back(r, e);
-	if (!done && is_of_this_boot(a, r))
+	/* The devices first: an IPAM that does not answer is no reason to keep them from others. */
+	if (r->step == STEP_DELETE && is_of_this_boot(a, r))
 		done = undo(a, r, e);
+	if (!done && r->step == STEP_DELETE && record_advance(a->folder, r, STEP_HOME, NULL, false, &err))
+		done = cni_fail(e, CNI_IO, "%s", err.text);
+	if (!done)
+		done = give_back(r, e);
 	if (done)
 		return done;
 	if (record_remove(a->folder, r, &err))

@@ -38,7 +38,10 @@ int records_add(struct attach *attach, struct record *record);
 void records_remove(struct attach *attach, struct record *record); /* and does not free it */
 struct record *records_find(struct attach *attach, const char *container_id, const char *ifname,
 			    enum netconf_role role);
-/* Whose the device is, but for `except`; a chain's second part (the role rdma) is beside its first. NULL: nobody's. */
+/*
+ * Whose the device is, but for `except`; a chain's second part (the role rdma) is beside its first. NULL: nobody's, or of one
+ * that has given it back.
+ */
 struct record *records_by_device(struct attach *attach, const char *pci, enum netconf_role role,
 				 const struct record *except);
 

@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "net/neigh.h"
+#include "net/netdev.h"
 #include "rdma/rdma.h"
 
 #define HOME_MS 10000 /* the kernel takes a netns down in the background */
@@ -38,6 +39,12 @@ static bool wait_home(bool (*home)(const struct record *record), const struct re
 		nanosleep(&pause, NULL);
 	}
 	return true;
+}
+
+/* domain:bus:device.function; an auxiliary device's name has no colon. */
+static bool is_pci(const char *device)
+{
+	return strchr(device, ':') != NULL;
 }
 
 static bool device_exists(const char *device)
@@ -203,15 +210,15 @@ int node_vf_check(const char *pci, const struct netconf *conf, struct err *err)
 		return 0;
 	if (sriov_vf_get(pci, &now))
 		return fail(err, -EIO, "device %s: its PF does not tell what is set for it", pci);
-	what = s & SRIOV_VLAN && (to.vlan != now.vlan || (now.vlan_qos >= 0 && to.vlan_qos != now.vlan_qos)) ? "VLAN" :
-	       s & SRIOV_MAC && memcmp(to.mac, now.mac, sizeof(to.mac)) != 0				     ? "MAC" :
-	       s & SRIOV_RATE && (to.max_rate != now.max_rate || to.min_rate != now.min_rate)		     ? "rate" :
-	       s & SRIOV_SPOOFCHK && to.spoofchk != now.spoofchk					     ? "spoofchk" :
-	       s & SRIOV_TRUST && to.trust != now.trust							     ? "trust" :
-	       s & SRIOV_LINK_STATE && to.link_state != now.link_state					     ? "link_state" :
-												       NULL;
-	return what ? fail(err, -ESTALE, "device %s: its %s is not what the configuration says any more", pci, what) :
-		      0;
+	what = s & SRIOV_VLAN && (to.vlan != now.vlan || (now.vlan_qos >= 0 && to.vlan_qos != now.vlan_qos)) ? "VLAN"
+	       : s & SRIOV_MAC && memcmp(to.mac, now.mac, sizeof(to.mac)) != 0                               ? "MAC"
+	       : s & SRIOV_RATE && (to.max_rate != now.max_rate || to.min_rate != now.min_rate)              ? "rate"
+	       : s & SRIOV_SPOOFCHK && to.spoofchk != now.spoofchk       ? "spoofchk"
+	       : s & SRIOV_TRUST && to.trust != now.trust                ? "trust"
+	       : s & SRIOV_LINK_STATE && to.link_state != now.link_state ? "link_state"
+									 : NULL;
+	return what ? fail(err, -ESTALE, "device %s: its %s is not what the configuration says any more", pci, what)
+		    : 0;
 }
 
 int node_vf_restore(const struct record *record, struct err *err)
@@ -248,7 +255,8 @@ int node_netdev_send(const struct record *record, uint32_t ifindex, int netns, c
 	if (!(vf_settings(conf, &to) & SRIOV_MAC))
 		return 0;
 	r = rtnl_open(&pod, netns);
-	return r ? fail(err, r, "rtnetlink: %s", strerror(-r)) : netdev_mac_set(pod, place.ifindex, to.mac, MAC_MS, err);
+	return r ? fail(err, r, "rtnetlink: %s", strerror(-r))
+		 : netdev_mac_set(pod, place.ifindex, to.mac, MAC_MS, err);
 }
 
 static bool netdev_is_home(const struct record *record)
@@ -278,8 +286,8 @@ static int fetch_from(const struct record *record, int netns, struct err *err)
 	index = netdev_find_parent(nl, record->pci);
 	if (index == -ENODEV)
 		return 0; /* somebody else has taken it; whether it is home is seen next */
-	return index < 0 ? fail(err, index, "the netdev of %s: %s", record->pci, strerror(-index)) :
-			   netdev_move(nl, (uint32_t)index, &target, &place, err);
+	return index < 0 ? fail(err, index, "the netdev of %s: %s", record->pci, strerror(-index))
+			 : netdev_move(nl, (uint32_t)index, &target, &place, err);
 }
 
 /* As it was when it went: for those that the kernel has brought home itself, too. */
@@ -290,7 +298,7 @@ static int make_as_before(const struct record *record, struct err *err)
 	};
 	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
 	struct node_device now;
-	int r = node_device_find(record->pci, sriov_is_pci(record->pci), &now, err);
+	int r = node_device_find(record->pci, is_pci(record->pci), &now, err);
 
 	if (r || !now.link.ifindex)
 		return r == -ENODEV ? 0 : r;
@@ -321,13 +329,13 @@ int node_netdev_mac(const struct record *record, struct err *err)
 {
 	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
 	struct node_device now;
-	int r = node_device_find(record->pci, sriov_is_pci(record->pci), &now, err);
+	int r = node_device_find(record->pci, is_pci(record->pci), &now, err);
 
 	if (r || !now.link.ifindex || !memcmp(now.link.mac, record->host_mac, sizeof(now.link.mac)))
 		return r == -ENODEV ? 0 : r;
 	r = rtnl_open(&nl, -1);
-	return r ? fail(err, r, "rtnetlink: %s", strerror(-r)) :
-		   netdev_mac_set(nl, now.link.ifindex, record->host_mac, MAC_MS, err);
+	return r ? fail(err, r, "rtnetlink: %s", strerror(-r))
+		 : netdev_mac_set(nl, now.link.ifindex, record->host_mac, MAC_MS, err);
 }
 
 int node_netdev_find(int netns, const char *pci, struct netdev_link *link, struct err *err)
@@ -389,6 +397,21 @@ static bool rdma_is_home(const struct record *record)
 	return !device_exists(record->pci) || home < 0 || rdma_open(&nl, home) || !find_in(nl, record, &device);
 }
 
+struct move {
+	struct rdma_nl *nl;
+	uint32_t index;
+	int netns;
+	struct err *err;
+};
+
+static int call_move(void *ctx)
+{
+	const struct move *m = ctx;
+
+	return rdma_move(m->nl, m->index, m->netns, m->err);
+}
+
+/* The kernel lets only who is in the device's netns himself move it, whatever socket he has (rdma_dev_change_netns). */
 static int fetch_rdma_from(const struct record *record, int netns, struct err *err)
 {
 	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
@@ -398,7 +421,7 @@ static int fetch_rdma_from(const struct record *record, int netns, struct err *e
 
 	if (r || find_in(nl, record, &device))
 		return r;
-	return rdma_move(nl, device.index, home, err);
+	return netns_call(netns, call_move, &(struct move){ nl, device.index, home, err });
 }
 
 /* It is home, and has the name that it had. */
@@ -510,8 +533,8 @@ int node_sysctls(int netns, const struct netconf *conf, const char *ifname, stru
 		netns_sysctl_set(netns, name, "1", NULL);
 	for (size_t i = 0; !r && i < conf->sysctl_count; i++) {
 		r = sysctl_name(&conf->sysctls[i], ifname, name, sizeof(name));
-		r = r ? fail(err, r, "sysctl %s: too long", conf->sysctls[i].name) :
-			netns_sysctl_set(netns, name, conf->sysctls[i].value, err);
+		r = r ? fail(err, r, "sysctl %s: too long", conf->sysctls[i].name)
+		      : netns_sysctl_set(netns, name, conf->sysctls[i].value, err);
 	}
 	return r;
 }

@@ -21,7 +21,7 @@
 static const char *const step_names[STEP_COUNT] = {
 	[STEP_INTENT] = "intent", [STEP_VF] = "vf",     [STEP_NETDEV] = "netdev",       [STEP_RDMA] = "rdma",
 	[STEP_CLAIM] = "claim",   [STEP_IPAM] = "ipam", [STEP_ADDRESSES] = "addresses", [STEP_ATTACHED] = "attached",
-	[STEP_DELETE] = "delete",
+	[STEP_DELETE] = "delete",       [STEP_HOME] = "home",
 };
 
 const char *record_step_name(enum record_step step)

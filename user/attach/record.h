@@ -32,6 +32,7 @@ enum record_step {
 	STEP_ADDRESSES,
 	STEP_ATTACHED, /* the answer was given, or could be */
 	STEP_DELETE, /* the way back has begun; it is never turned round */
+	STEP_HOME, /* the devices are back and free for others; what is left is with IPAM */
 	STEP_COUNT
 };
 
