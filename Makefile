@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # RDMA Warden. `make help` lists the targets; everything built lies under build/.
 
-BUILD := build$(if $(SANITIZE),-sanitize)
+BUILD := build$(if $(SANITIZE),-sanitize)$(if $(FAULTS),-faults)
 CC := gcc
 CLANG := clang-16
 LLVM_STRIP := llvm-strip-16
@@ -18,7 +18,7 @@ CFLAGS += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-rec
 	  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE)
 # A program that uses no HTTP does not carry libcurl.
 LDFLAGS := -Wl$(comma)--as-needed $(if $(SANITIZE),-fsanitize=address$(comma)undefined,-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
-CPPFLAGS := -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel
+CPPFLAGS := $(if $(FAULTS),-DWARDEN_FAULTS) -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
 
 
@@ -237,7 +237,7 @@ btf: ## full type headers of the lab's kernels in build/btf, to compare vmlinux/
 .PHONY: btf
 
 clean: ## remove what was built, but not the lab's downloads
-	@rm -rf build-sanitize $(filter-out build/lab,$(wildcard build/*))
+	@rm -rf build-sanitize build-faults build-sanitize-faults $(filter-out build/lab,$(wildcard build/*))
 .PHONY: clean
 
 .DELETE_ON_ERROR:
