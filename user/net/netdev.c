@@ -12,51 +12,7 @@
 
 #include "lib/netns.h"
 #include "lib/util.h"
-
-static void socket_close(struct mnl_socket **socket)
-{
-	if (*socket)
-		mnl_socket_close(*socket);
-}
-
-static int socket_open(int netns_fd, struct mnl_socket **socket)
-{
-	int fd = netns_socket(netns_fd, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), r;
-
-	if (fd < 0)
-		return fd;
-	*socket = mnl_socket_fdopen(fd);
-	if (!*socket) {
-		close(fd);
-		return -ENOMEM;
-	}
-	if (!mnl_socket_bind(*socket, 0, MNL_SOCKET_AUTOPID))
-		return 0;
-	r = -errno;
-	mnl_socket_close(*socket);
-	*socket = NULL;
-	return r;
-}
-
-/* Sends the request and gives each message of the answer to `parse`. */
-static int talk(struct mnl_socket *socket, struct nlmsghdr *request, mnl_cb_t parse, void *ctx)
-{
-	unsigned int port = mnl_socket_get_portid(socket);
-	char buf[32 * 1024]; /* the kernel's dumps come in pieces of at most that */
-	int r = MNL_CB_OK;
-
-	request->nlmsg_seq = 1;
-	if (mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
-		return -errno;
-	while (r > MNL_CB_STOP) {
-		ssize_t len = mnl_socket_recvfrom(socket, buf, sizeof(buf));
-
-		if (len < 0)
-			return -errno;
-		r = mnl_cb_run(buf, (size_t)len, 1, port, parse, ctx);
-	}
-	return r < 0 ? -errno : 0;
-}
+#include "net/rtnl.h"
 
 /* ---- what a netdev is and has ---- */
 
@@ -133,47 +89,39 @@ static int parse_address(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
-static int read_link(struct mnl_socket *socket, struct netdev *netdev)
+static int read_link(struct rtnl *nl, struct netdev *netdev)
 {
-	char buf[256] = {};
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	struct ifinfomsg *info;
+	char buf[256];
+	struct nlmsghdr *h = rtnl_request(buf, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
+	struct ifinfomsg *info = mnl_nlmsg_get_payload(h);
 
-	h->nlmsg_type = RTM_GETLINK;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
-	info->ifi_family = AF_UNSPEC;
 	info->ifi_index = (int)netdev->ifindex;
-	return talk(socket, h, parse_link, netdev);
+	return rtnl_talk(nl, h, parse_link, netdev);
 }
 
-/* All of the netns: kernels that do not know strict checking ignore the index. */
-static int read_addresses(struct mnl_socket *socket, struct netdev *netdev)
+/* Of all netdevs where the kernel does not filter by index. */
+static int read_addresses(struct rtnl *nl, struct netdev *netdev)
 {
-	char buf[256] = {};
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	struct ifaddrmsg *ifa;
+	char buf[256];
+	struct nlmsghdr *h = rtnl_request(buf, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+	struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
 
-	h->nlmsg_type = RTM_GETADDR;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	ifa = mnl_nlmsg_put_extra_header(h, sizeof(*ifa));
-	ifa->ifa_family = AF_UNSPEC;
 	ifa->ifa_index = netdev->ifindex;
-	return talk(socket, h, parse_address, netdev);
+	return rtnl_talk(nl, h, parse_address, netdev);
 }
 
 int netdev_read(int netns_fd, uint32_t ifindex, struct netdev *netdev)
 {
-	_cleanup_(socket_close) struct mnl_socket *socket = NULL;
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
 	int r;
 
 	*netdev = (struct netdev){ .ifindex = ifindex };
-	r = socket_open(netns_fd, &socket);
+	r = rtnl_open(&nl, netns_fd);
 	if (!r)
-		r = read_link(socket, netdev);
+		r = read_link(nl, netdev);
 	if (!r && !netdev->name[0])
 		r = -ENODEV;
-	return r ? r : read_addresses(socket, netdev);
+	return r ? r : read_addresses(nl, netdev);
 }
 
 /* ---- what changes ---- */
@@ -208,37 +156,33 @@ static int parse_nsid(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
-static int nsid_request(struct mnl_socket *socket, uint16_t type, int netns_fd, int *nsid)
+static int nsid_request(struct rtnl *nl, uint16_t type, int netns_fd, int *nsid)
 {
-	char buf[256] = {};
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	struct rtgenmsg *gen;
+	char buf[256];
+	struct nlmsghdr *h = rtnl_request(buf, type, 0, sizeof(struct rtgenmsg));
 
-	h->nlmsg_type = type;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	gen = mnl_nlmsg_put_extra_header(h, sizeof(*gen));
-	gen->rtgen_family = AF_UNSPEC;
 	mnl_attr_put_u32(h, NETNSA_FD, (uint32_t)netns_fd);
 	if (type == RTM_NEWNSID)
 		mnl_attr_put_u32(h, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED); /* any that is free */
-	return talk(socket, h, parse_nsid, nsid);
+	return rtnl_talk(nl, h, parse_nsid, nsid);
 }
 
 int netwatch_identify(int netns_fd)
 {
-	_cleanup_(socket_close) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
 	int nsid = NETNSA_NSID_NOT_ASSIGNED, r;
 	struct netns_id own, other;
 
-	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
+	r = rtnl_open(&nl, -1);
+	if (r)
+		return r;
 	if (netns_self(&own, NULL) || netns_identify(netns_fd, &other, NULL))
 		return -EIO;
 	if (own.cookie == other.cookie)
 		return NETWATCH_OWN;
-	r = nsid_request(socket, RTM_NEWNSID, netns_fd, &nsid);
+	r = nsid_request(nl, RTM_NEWNSID, netns_fd, &nsid);
 	if (!r || r == -EEXIST)
-		r = nsid_request(socket, RTM_GETNSID, netns_fd, &nsid);
+		r = nsid_request(nl, RTM_GETNSID, netns_fd, &nsid);
 	if (r)
 		return r;
 	return nsid >= 0 ? nsid : -ENOENT;
