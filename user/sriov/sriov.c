@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sriov/sriov.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libgen.h>
 #include <libmnl/libmnl.h>
@@ -8,10 +9,10 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/util.h"
+#include "net/rtnl.h"
 
 #define SYSFS_PCI "/sys/bus/pci/devices"
 
@@ -33,8 +34,29 @@ static int netdev_name(const char *pci, const char *sub, char *to, size_t size)
 	return -ENODEV;
 }
 
-/* The VF's number: which of its PF's links virtfnN leads to it. */
-static int vf_number(const char *pci, uint32_t *number)
+static int netdev_index(const char *pci, const char *sub, const char *name, uint32_t *ifindex)
+{
+	char path[PATH_MAX], line[32];
+	uint64_t value;
+
+	if (try_snprintf(path, sizeof(path), SYSFS_PCI "/%s/%s/%s/ifindex", pci, sub, name) ||
+	    read_line(path, line, sizeof(line)) || parse_u64(line, 10, 1, INT32_MAX, &value))
+		return -ENODEV;
+	*ifindex = (uint32_t)value;
+	return 0;
+}
+
+int sriov_pf_ifindex(const char *pci, uint32_t *ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	if (netdev_name(pci, "physfn/net", name, sizeof(name)))
+		return -ENODEV;
+	return netdev_index(pci, "physfn/net", name, ifindex);
+}
+
+/* Which of its PF's links virtfnN leads to it. */
+int sriov_vf_number(const char *pci, uint32_t *number)
 {
 	char path[PATH_MAX], target[PATH_MAX];
 
@@ -55,45 +77,48 @@ static int vf_number(const char *pci, uint32_t *number)
 	return -ENODEV;
 }
 
-/* ---- rtnetlink ---- */
-
-static int link_request(struct mnl_socket *socket, const char *ifname, uint32_t mask, mnl_cb_t parse, void *ctx)
+static bool is_user_driver(const char *name)
 {
-	char buf[32 * 1024]; /* a PF of 128 VFs answers with some 24 KiB */
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	uint32_t seq = (uint32_t)time(NULL);
-	struct ifinfomsg *info;
+	static const char *const drivers[] = { "vfio-pci", "uio_pci_generic", "igb_uio" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+		if (!strcmp(name, drivers[i]))
+			return true;
+	return false;
+}
+
+int sriov_driver_get(const char *pci, enum sriov_driver *driver, char *name, size_t size)
+{
+	char path[PATH_MAX], target[PATH_MAX];
 	ssize_t len;
 
-	h->nlmsg_type = RTM_GETLINK;
-	h->nlmsg_flags = NLM_F_REQUEST;
-	h->nlmsg_seq = seq;
-	info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
-	info->ifi_family = AF_UNSPEC;
-	mnl_attr_put_strz(h, IFLA_IFNAME, ifname);
-	if (mask)
-		mnl_attr_put_u32(h, IFLA_EXT_MASK, mask);
-	if (mnl_socket_sendto(socket, h, h->nlmsg_len) < 0)
-		return -errno;
-	len = mnl_socket_recvfrom(socket, buf, sizeof(buf));
-	if (len < 0)
-		return -errno;
-	return mnl_cb_run(buf, (size_t)len, seq, mnl_socket_get_portid(socket), parse, ctx) < 0 ? -errno : 0;
+	if (!pci[0] || strchr(pci, '/') || try_snprintf(path, sizeof(path), SYSFS_PCI "/%s/driver", pci))
+		return -ENODEV;
+	len = readlink(path, target, sizeof(target) - 1);
+	path[strlen(path) - strlen("/driver")] = '\0';
+	if (len < 0 && access(path, F_OK))
+		return -ENODEV;
+	target[len < 0 ? 0 : len] = '\0';
+	*driver = len < 0                            ? SRIOV_DRIVER_NONE
+		  : is_user_driver(basename(target)) ? SRIOV_DRIVER_USER
+						     : SRIOV_DRIVER_NETDEV;
+	return name ? try_snprintf(name, size, "%s", len < 0 ? "" : basename(target)) : 0;
 }
 
-static void socket_close(struct mnl_socket **socket)
-{
-	if (*socket)
-		mnl_socket_close(*socket);
-}
+/* ---- rtnetlink ---- */
 
-static int link_get(const char *ifname, uint32_t mask, mnl_cb_t parse, void *ctx)
+static int link_get(uint32_t ifindex, uint32_t mask, mnl_cb_t parse, void *ctx)
 {
-	_cleanup_(socket_close) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	char buf[256];
+	struct nlmsghdr *h = rtnl_request(buf, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
+	int r = rtnl_open(&nl, -1);
 
-	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	return link_request(socket, ifname, mask, parse, ctx);
+	if (r)
+		return r;
+	((struct ifinfomsg *)mnl_nlmsg_get_payload(h))->ifi_index = (int)ifindex;
+	mnl_attr_put_u32(h, IFLA_EXT_MASK, mask);
+	return rtnl_talk(nl, h, parse, ctx); /* a PF of 128 VFs answers with some 24 KiB */
 }
 
 static int parse_netdev(const struct nlmsghdr *h, void *ctx)
@@ -118,10 +143,12 @@ static int parse_netdev(const struct nlmsghdr *h, void *ctx)
 
 static int netdev_get(const char *pci, const char *sub, struct sriov_netdev *n)
 {
+	uint32_t ifindex;
+
 	*n = (struct sriov_netdev){};
-	if (netdev_name(pci, sub, n->name, sizeof(n->name)))
+	if (netdev_name(pci, sub, n->name, sizeof(n->name)) || netdev_index(pci, sub, n->name, &ifindex))
 		return -ENODEV;
-	return link_get(n->name, RTEXT_FILTER_SKIP_STATS, parse_netdev, n);
+	return link_get(ifindex, RTEXT_FILTER_SKIP_STATS, parse_netdev, n);
 }
 
 int sriov_netdev_get(const char *pci, struct sriov_netdev *n)
@@ -153,6 +180,20 @@ static const void *payload(const struct nlattr *attr, size_t size)
 	return mnl_attr_get_payload_len(attr) >= size ? mnl_attr_get_payload(attr) : NULL;
 }
 
+/* The list has one VLAN: the kernel takes no more (net/core/rtnetlink.c, MAX_VLAN_LIST_LEN). */
+static int32_t vlan_proto(const struct nlattr *list)
+{
+	const struct ifla_vf_vlan_info *info;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested (attr, list) {
+		info = mnl_attr_get_type(attr) == IFLA_VF_VLAN_INFO ? payload(attr, sizeof(*info)) : NULL;
+		if (info)
+			return ntohs(info->vlan_proto);
+	}
+	return -1;
+}
+
 static void take_attribute(const struct nlattr *attr, struct vf_search *s)
 {
 	struct sriov_vf *vf = s->vf;
@@ -173,6 +214,9 @@ static void take_attribute(const struct nlattr *attr, struct vf_search *s)
 		vlan = payload(attr, sizeof(*vlan));
 		vf->vlan = vlan ? (int64_t)vlan->vlan : -1;
 		vf->vlan_qos = vlan ? (int64_t)vlan->qos : -1;
+		break;
+	case IFLA_VF_VLAN_LIST:
+		vf->vlan_proto = vlan_proto(attr);
 		break;
 	case IFLA_VF_RATE:
 		rate = payload(attr, sizeof(*rate));
@@ -202,6 +246,7 @@ static void parse_vf(const struct nlattr *info, struct vf_search *s)
 
 	*s->vf = (struct sriov_vf){ .vlan = -1,
 				    .vlan_qos = -1,
+				    .vlan_proto = -1,
 				    .min_rate = -1,
 				    .max_rate = -1,
 				    .spoofchk = -1,
@@ -231,10 +276,10 @@ static int parse_vfs(const struct nlmsghdr *h, void *ctx)
 int sriov_vf_get(const char *pci, struct sriov_vf *vf)
 {
 	struct vf_search search = { .vf = vf };
-	char pf[IF_NAMESIZE];
+	uint32_t pf;
 	int r;
 
-	if (sriov_pf_name(pci, pf, sizeof(pf)) || vf_number(pci, &search.number))
+	if (sriov_pf_ifindex(pci, &pf) || sriov_vf_number(pci, &search.number))
 		return -ENODEV;
 	r = link_get(pf, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS, parse_vfs, &search);
 	return r ? r : search.found ? 0 : -ENODEV;

@@ -13,6 +13,7 @@
 struct sriov_vf {
 	uint8_t mac[6]; /* administrative; zero: the VF chooses */
 	int64_t vlan, vlan_qos;
+	int32_t vlan_proto; /* ETH_P_8021Q, ETH_P_8021AD */
 	int64_t min_rate, max_rate; /* Mb/s; 0: none */
 	int spoofchk, trust;
 	int link_state; /* IFLA_VF_LINK_STATE_* */
@@ -35,5 +36,40 @@ int sriov_pf_netdev_get(const char *pci, struct sriov_netdev *netdev);
 
 /* What the PF of the VF has set for it: 0, -ENODEV as above, or -errno of netlink. */
 int sriov_vf_get(const char *pci, struct sriov_vf *vf);
+
+/* The index of the PF's netdev, and which of its VFs it is: 0 or -ENODEV as above. */
+int sriov_pf_ifindex(const char *pci, uint32_t *ifindex);
+int sriov_vf_number(const char *pci, uint32_t *number);
+
+/* Which settings of a struct sriov_vf are meant. */
+enum sriov_settings {
+	SRIOV_VLAN = 1 << 0, /* with vlan_qos and vlan_proto */
+	SRIOV_MAC = 1 << 1,
+	SRIOV_RATE = 1 << 2, /* both */
+	SRIOV_SPOOFCHK = 1 << 3,
+	SRIOV_TRUST = 1 << 4,
+	SRIOV_LINK_STATE = 1 << 5,
+	SRIOV_ALL = (1 << 6) - 1,
+};
+
+/*
+ * Sets what `settings` names as `to` has it, in one message, and reads it back: 0 or -errno, -EIO when the driver took it and
+ * has something else. What is so already is not sent, so a driver that lacks a setting can keep it. `now` is what
+ * sriov_vf_get() gave, or NULL: then it is asked first.
+ */
+int sriov_vf_set(const char *pci, unsigned int settings, const struct sriov_vf *to, const struct sriov_vf *now,
+		 struct err *err);
+
+/* Everything back to what it was, save what was unknown then. */
+int sriov_vf_restore(const char *pci, const struct sriov_vf *saved, struct err *err);
+
+enum sriov_driver {
+	SRIOV_DRIVER_NONE, /* not bound */
+	SRIOV_DRIVER_NETDEV, /* any of the kernel's own */
+	SRIOV_DRIVER_USER, /* vfio-pci, uio_pci_generic, igb_uio: the function belongs to a process */
+};
+
+/* What the function is bound to and, where `name` is not NULL, the driver's name, "" without one. -ENODEV: no such function. */
+int sriov_driver_get(const char *pci, enum sriov_driver *driver, char *name, size_t size);
 
 #endif
