@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "rdma/rdma.h"
+#include "rdma/internal.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -63,7 +63,7 @@ void rdma_close(struct rdma_nl **nl)
 	*nl = NULL;
 }
 
-static struct nlmsghdr *request(struct rdma_nl *nl, char *buf, int command, int flags)
+struct nlmsghdr *rdma_request(struct rdma_nl *nl, char *buf, int command, int flags)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 
@@ -73,8 +73,7 @@ static struct nlmsghdr *request(struct rdma_nl *nl, char *buf, int command, int 
 	return h;
 }
 
-/* Sends the request and runs the answers through `parse` until the last one. */
-static int talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ctx)
+int rdma_talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ctx)
 {
 	char buf[32 * 1024];
 	bool dump = h->nlmsg_flags & NLM_F_DUMP, ack = h->nlmsg_flags & NLM_F_ACK;
@@ -160,7 +159,7 @@ int rdma_for_each(struct rdma_nl *nl, int (*visit)(const struct rdma_device *dev
 {
 	struct device_list list = {};
 	char buf[256];
-	int r = talk(nl, request(nl, buf, RDMA_NLDEV_CMD_GET, NLM_F_DUMP), parse_device, &list);
+	int r = rdma_talk(nl, rdma_request(nl, buf, RDMA_NLDEV_CMD_GET, NLM_F_DUMP), parse_device, &list);
 
 	/* Not from within the dump: a visitor asks more on the same socket. */
 	if (!r)
@@ -189,10 +188,10 @@ int rdma_uverbs(struct rdma_nl *nl, uint32_t index, dev_t *dev)
 
 	if (!rdma_module_loaded("ib_uverbs"))
 		return -ENODEV;
-	h = request(nl, buf, RDMA_NLDEV_CMD_GET_CHARDEV, 0);
+	h = rdma_request(nl, buf, RDMA_NLDEV_CMD_GET_CHARDEV, 0);
 	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
 	mnl_attr_put_strz(h, RDMA_NLDEV_ATTR_CHARDEV_TYPE, "uverbs");
-	r = talk(nl, h, parse_u64_attr, &encoded);
+	r = rdma_talk(nl, h, parse_u64_attr, &encoded);
 	if (r)
 		return r;
 	if (!encoded)
@@ -222,10 +221,10 @@ int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size)
 	char buf[256];
 
 	to[0] = '\0';
-	h = request(nl, buf, RDMA_NLDEV_CMD_PORT_GET, 0);
+	h = rdma_request(nl, buf, RDMA_NLDEV_CMD_PORT_GET, 0);
 	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
 	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_PORT_INDEX, 1);
-	return talk(nl, h, parse_text, &t);
+	return rdma_talk(nl, h, parse_text, &t);
 }
 
 static int parse_ifindex(const struct nlmsghdr *h, void *data)
@@ -244,10 +243,10 @@ int rdma_port_ifindex(struct rdma_nl *nl, uint32_t index, uint32_t *ifindex)
 	int r;
 
 	*ifindex = 0;
-	h = request(nl, buf, RDMA_NLDEV_CMD_PORT_GET, 0);
+	h = rdma_request(nl, buf, RDMA_NLDEV_CMD_PORT_GET, 0);
 	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
 	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_PORT_INDEX, 1);
-	r = talk(nl, h, parse_ifindex, ifindex);
+	r = rdma_talk(nl, h, parse_ifindex, ifindex);
 	if (r)
 		return r;
 	return *ifindex ? 0 : -ENODEV;
@@ -294,9 +293,9 @@ static int count_objects(struct rdma_nl *nl, uint32_t index, int command, uint16
 	char buf[256];
 	int r;
 
-	h = request(nl, buf, command, NLM_F_DUMP);
+	h = rdma_request(nl, buf, command, NLM_F_DUMP);
 	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
-	r = talk(nl, h, parse_table, &t);
+	r = rdma_talk(nl, h, parse_table, &t);
 	*count = t.count;
 	return r;
 }
@@ -338,7 +337,7 @@ int rdma_netns_mode_get(struct rdma_nl *nl, enum rdma_netns_mode *mode)
 	char buf[256];
 	int value = -1, r;
 
-	r = talk(nl, request(nl, buf, RDMA_NLDEV_CMD_SYS_GET, 0), parse_mode, &value);
+	r = rdma_talk(nl, rdma_request(nl, buf, RDMA_NLDEV_CMD_SYS_GET, 0), parse_mode, &value);
 	if (r)
 		return r;
 	if (value < 0)
@@ -352,7 +351,7 @@ int rdma_netns_mode_set(struct rdma_nl *nl, enum rdma_netns_mode mode)
 	struct nlmsghdr *h;
 	char buf[256];
 
-	h = request(nl, buf, RDMA_NLDEV_CMD_SYS_SET, NLM_F_ACK);
+	h = rdma_request(nl, buf, RDMA_NLDEV_CMD_SYS_SET, NLM_F_ACK);
 	mnl_attr_put_u8(h, RDMA_NLDEV_SYS_ATTR_NETNS_MODE, mode == RDMA_NETNS_SHARED);
-	return talk(nl, h, NULL, NULL);
+	return rdma_talk(nl, h, NULL, NULL);
 }

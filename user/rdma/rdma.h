@@ -62,6 +62,41 @@ int rdma_netns_mode_get(struct rdma_nl *nl, enum rdma_netns_mode *mode);
 /* -EBUSY while any netns but the initial one exists (ib_core's device.c, rdma_compatdev_set). */
 int rdma_netns_mode_set(struct rdma_nl *nl, enum rdma_netns_mode mode);
 
+/* ---- changes; fault points (lib/fault.h) stand around each ---- */
+
+/*
+ * Moves the device into that netns: 0 or -errno. Its index stays, its name too unless it is taken there. -EOPNOTSUPP: the
+ * subsystem is in shared mode, or the driver cannot end the use of its device. What processes had open on it is dead then.
+ */
+int rdma_move(struct rdma_nl *nl, uint32_t index, int netns_fd, struct err *err);
+int rdma_rename(struct rdma_nl *nl, uint32_t index, const char *name, struct err *err);
+
+/*
+ * A soft RoCE device on a netdev of the netns of `nl`. In exclusive mode the device itself is born in the initial netns. Moving
+ * the netdev afterwards ends it.
+ */
+int rdma_rxe_add(struct rdma_nl *nl, const char *name, const char *netdev, struct err *err);
+/* Ends such a device, which the netns of `nl` must see. */
+int rdma_link_delete(struct rdma_nl *nl, uint32_t index, struct err *err);
+
+/* ---- finding ---- */
+
+/* By index, or by name: 0, or -ENODEV when the netns has no such device. */
+int rdma_get(struct rdma_nl *nl, uint32_t index, struct rdma_device *device);
+int rdma_find(struct rdma_nl *nl, const char *name, struct rdma_device *device);
+
+/*
+ * The devices of a PCI function or an auxiliary device that the netns of `nl` sees, up to `room` of them: how many there are, or
+ * -errno. Without ib_uverbs nothing tells whose a device is, and there are none.
+ */
+int rdma_find_children(struct rdma_nl *nl, const char *parent, struct rdma_device *devices, size_t room);
+
+/*
+ * Waits until port 1 of the device, by its name in that netns, has the address as a GID (IPv4 as ::ffff:a.b.c.d): 0, or
+ * -ETIMEDOUT, -ENODEV or another -errno.
+ */
+int rdma_wait_gid(int netns_fd, const char *name, const uint8_t gid[16], int timeout_ms, struct err *err);
+
 /* The character device with that number: 0, or -ENODEV when it is none of the RDMA stack. */
 int rdma_cdev_get(dev_t dev, struct rdma_cdev *cdev);
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RDMA netlink, as the files of this part share it. */
+#ifndef WARDEN_RDMA_INTERNAL_H
+#define WARDEN_RDMA_INTERNAL_H
+
+#include <libmnl/libmnl.h>
+
+#include "rdma/rdma.h"
+
+/* The header of a request in `buf`, of 256 bytes or more; flags beside NLM_F_REQUEST. */
+struct nlmsghdr *rdma_request(struct rdma_nl *nl, char *buf, int command, int flags);
+
+/* Sends the request and runs the answers through `parse` until the last one: 0 or -errno. */
+int rdma_talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ctx);
+
+#endif
