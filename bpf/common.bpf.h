@@ -32,6 +32,17 @@ static __always_inline __u64 caller_netns_cookie(void)
 	return task->nsproxy->net_ns->net_cookie;
 }
 
+#define TICK_NS 10000000 /* of USER_HZ, 100 on every architecture but two that RDMA is not on */
+
+/* Also from inside a pod's netns, where it fetches devices. With its start, since a tgid comes to others after its end. */
+static __always_inline bool caller_is_warden(const struct warden_settings *s)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+
+	return s->warden == bpf_get_current_pid_tgid() >> 32 &&
+	       s->warden_start == BPF_CORE_READ(task, group_leader, start_boottime) / TICK_NS;
+}
+
 /* An event with the actor filled in, to be completed and submitted; NULL (counted) when the ring is full. */
 static __always_inline struct warden_event *event_begin(enum warden_event_kind kind, enum warden_rule rule)
 {

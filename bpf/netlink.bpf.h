@@ -96,7 +96,7 @@ static __always_inline int judge_netlink(struct sk_buff *skb, enum hook_power po
 
 	f = netlink_judge(BPF_CORE_READ(skb, data), BPF_CORE_READ(skb, len));
 	s = settings_get();
-	if (f.rule < 0 || !s || caller_acts_for_host(s))
+	if (f.rule < 0 || !s || caller_acts_for_host(s) || caller_is_warden(s))
 		return 0;
 	t.ib_index = f.ib_index;
 	t.judged_again = power != HOOK_LAST && s->judged_twice & 1;

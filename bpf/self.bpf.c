@@ -42,7 +42,7 @@ static __always_inline int protect(enum warden_own_kind kind, __u32 id, bool tol
 	const struct warden_settings *s = settings_get();
 	struct touch t = { .ib_index = WARDEN_NO_INDEX };
 
-	if (!s || !is_own(kind, id) || s->warden == bpf_get_current_pid_tgid() >> 32)
+	if (!s || !is_own(kind, id) || caller_is_warden(s))
 		return 0;
 	if (!caller_is_trusted(s))
 		return react(&t, s, RULE_WARDEN_TAMPER, HOOK_REFUSES_AND_KILLS, kind, id);

@@ -161,7 +161,8 @@ struct warden_settings {
 	__u64 host_netns_cookie;
 	__u32 umad_for_host; /* the host may open umad and issm nodes */
 	__u32 kernel_copy_audited; /* verbs.bpf.c is attached and reports what the guard lets pass */
-	__u32 warden; /* tgid of the wardend that wrote this */
+	__u64 warden_start; /* when the wardend that wrote this was started, as its /proc/PID/stat has it (USER_HZ) */
+	__u32 warden; /* its tgid */
 	__u32 judged_twice; /* bit k: so is a touch of that enum warden_cdev_kind, 0: RDMA netlink (judge_last) */
 	__u8 reactions[WARDEN_MAX_RULES]; /* enum warden_reaction, by rule; the mode has gone into it */
 	struct warden_cgroup pods[WARDEN_POD_CGROUPS]; /* below them are pods, never the host */
@@ -372,7 +373,7 @@ _Static_assert(sizeof(struct warden_vf_tolds) == 1040, "layout");
 _Static_assert(sizeof(struct warden_cdev) == 8, "layout");
 _Static_assert(sizeof(struct warden_claim) == 728, "layout");
 _Static_assert(sizeof(struct warden_device) == 176, "layout");
-_Static_assert(sizeof(struct warden_settings) == 280, "layout");
+_Static_assert(sizeof(struct warden_settings) == 288, "layout");
 _Static_assert(sizeof(struct warden_merge_key) == 48, "layout");
 _Static_assert(sizeof(struct warden_merge) == 48, "layout");
 _Static_assert(sizeof(struct warden_event) == 224, "layout");

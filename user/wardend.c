@@ -102,6 +102,23 @@ static struct warden_cgroup own_cgroup(void)
 	return cgroup_of(cgroup_self(path, sizeof(path)) ? "" : path);
 }
 
+/* When this process was started, by its 22nd field of stat(5): the second one, its name, may have blanks and brackets. */
+static int own_start(__u64 *ticks, struct err *err)
+{
+	char line[1024], *at;
+	uint64_t value = 0;
+
+	at = read_line("/proc/self/stat", line, sizeof(line)) ? NULL : strrchr(line, ')');
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		at[1 + strcspn(at + 1, " ")] = '\0';
+	if (!at || parse_u64(at + 1, 10, 0, UINT64_MAX, &value))
+		return fail(err, -EIO, "/proc/self/stat: it does not say when this process was started");
+	*ticks = value;
+	return 0;
+}
+
 static int write_settings(struct daemon *d, struct err *err)
 {
 	struct warden_settings s = {
@@ -117,6 +134,9 @@ static int write_settings(struct daemon *d, struct err *err)
 	if (r)
 		return r;
 	s.host_netns_cookie = host.cookie;
+	r = own_start(&s.warden_start, err);
+	if (r)
+		return r;
 	for (int rule = 0; rule < RULE_COUNT; rule++)
 		s.reactions[rule] = (uint8_t)config_reaction(&d->config, (enum warden_rule)rule);
 	for (size_t i = 0; i < WARDEN_POD_CGROUPS; i++)

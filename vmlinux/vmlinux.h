@@ -64,6 +64,8 @@ struct sigpending {
 struct task_struct {
 	unsigned int flags;
 	struct sigpending pending;
+	__u64 start_boottime;
+	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;

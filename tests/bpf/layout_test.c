@@ -50,6 +50,7 @@ static const struct member members[] = {
 	M(warden_device, name),
 	M(warden_device, parent),
 	M(warden_settings, host_netns_cookie),
+	M(warden_settings, warden_start),
 	M(warden_settings, warden),
 	M(warden_settings, reactions),
 	M(warden_settings, umad_for_host),

@@ -94,7 +94,8 @@ struct record *records_by_device(struct attach *a, const char *pci, enum netconf
 	for (size_t i = 0; !found && i < a->count; i++) {
 		struct record *r = a->records[i];
 
-		if (r != except && r->step != STEP_HOME && !strcmp(r->pci, pci) && (r->role == NETCONF_RDMA) == (role == NETCONF_RDMA))
+		if (r != except && r->step != STEP_HOME && !strcmp(r->pci, pci) &&
+		    (r->role == NETCONF_RDMA) == (role == NETCONF_RDMA))
 			found = r;
 	}
 	pthread_mutex_unlock(&a->lock);

@@ -29,7 +29,7 @@ static int fetch_devices(const struct record *r, int netns, struct cni_error *e)
 	if (!done && r->has_vf)
 		done = node_vf_restore(r, &err);
 	if (!done && r->has_netdev)
-		done = node_netdev_mac(r, &err);
+		done = node_netdev_finish(r, &err);
 	return done ? again(e, done, &err) : 0;
 }
 
@@ -71,18 +71,21 @@ static bool is_of_this_boot(const struct attach *a, const struct record *r)
 	return !strcmp(a->boot_id, r->boot_id);
 }
 
+/*
+ * The claim goes first: from then on the pod cannot use the device any more (an unclaimed one is no pod's), and who enters
+ * the pod's netns to fetch it is not taken for the pod. That it is not another's before it is clean is the record's doing.
+ */
 static int undo(struct attach *a, struct record *r, struct cni_error *e)
 {
 	_cleanup_close_ int netns = node_netns_open(r->netns_path, &r->netns);
-	int done = fetch_devices(r, netns, e);
+	int done;
 
-	if (done)
-		return done;
-	if (!is_clean(a, r, e))
-		return -EBUSY;
 	if (r->has_rdma || r->softroce)
 		a->options.hooks.release(node_claim_name(r), a->options.hooks.ctx);
-	return 0;
+	done = fetch_devices(r, netns, e);
+	if (done)
+		return done;
+	return is_clean(a, r, e) ? 0 : -EBUSY;
 }
 
 int attach_home(struct attach *a, struct record *r, struct cni_error *e)

@@ -125,6 +125,7 @@ void node_device_record(const struct node_device *device, bool netdev, bool rdma
 		memcpy(r->host_name, device->link.name, sizeof(r->host_name));
 		memcpy(r->host_mac, device->link.mac, sizeof(r->host_mac));
 		r->host_mtu = device->link.mtu;
+		r->host_up = device->link.flags & IFF_UP;
 	}
 	if (r->has_vf)
 		r->vf = device->vf;
@@ -325,17 +326,46 @@ int node_netdev_fetch(const struct record *record, int netns, struct err *err)
 	return make_as_before(record, err);
 }
 
-int node_netdev_mac(const struct record *record, struct err *err)
+/*
+ * Some drivers (igbvf) take a MAC that the PF has set only by a reset, which they make when they are up. With the carrier
+ * the reset is over.
+ */
+static int mac_by_reset(struct rtnl *nl, int netns, uint32_t ifindex, const uint8_t mac[6], struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	const struct netdev_change up = { .state = NETDEV_UP };
+	uint64_t deadline = boot_ns() + MAC_MS * 1000000ull;
+	struct netdev_link link = {};
+	int r = netdev_set(nl, ifindex, &up, err);
+
+	while (!r && !(r = netdev_link_get(nl, ifindex, &link)) && memcmp(link.mac, mac, sizeof(link.mac)) != 0) {
+		if (boot_ns() > deadline)
+			return fail(err, -EAGAIN, "netdev %s: it does not take the MAC that its PF has for it",
+				    link.name);
+		nanosleep(&pause, NULL);
+	}
+	if (!r)
+		netdev_wait_carrier(netns, ifindex, HOME_MS, NULL);
+	return r;
+}
+
+int node_netdev_finish(const struct record *record, struct err *err)
 {
 	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	_cleanup_close_ int home = host_netns(err);
 	struct node_device now;
-	int r = node_device_find(record->pci, is_pci(record->pci), &now, err);
+	struct netdev_change last = { .state = record->host_up ? NETDEV_UP : NETDEV_DOWN };
+	int r = home < 0 ? home : node_device_find(record->pci, is_pci(record->pci), &now, err);
 
-	if (r || !now.link.ifindex || !memcmp(now.link.mac, record->host_mac, sizeof(now.link.mac)))
+	if (r || !now.link.ifindex)
 		return r == -ENODEV ? 0 : r;
 	r = rtnl_open(&nl, -1);
-	return r ? fail(err, r, "rtnetlink: %s", strerror(-r))
-		 : netdev_mac_set(nl, now.link.ifindex, record->host_mac, MAC_MS, err);
+	if (r)
+		return fail(err, r, "rtnetlink: %s", strerror(-r));
+	if (memcmp(now.link.mac, record->host_mac, sizeof(now.link.mac)) != 0 &&
+	    netdev_mac_set(nl, now.link.ifindex, record->host_mac, 0, err))
+		r = mac_by_reset(nl, home, now.link.ifindex, record->host_mac, err);
+	return r ? r : netdev_set(nl, now.link.ifindex, &last, err);
 }
 
 int node_netdev_find(int netns, const char *pci, struct netdev_link *link, struct err *err)

@@ -54,8 +54,8 @@ int node_netdev_up(int netns, uint32_t ifindex, struct err *err);
  * when the pod's is gone; the kernel then brings the netdev home in its own time, which is waited for. -EAGAIN: not yet.
  */
 int node_netdev_fetch(const struct record *record, int netns, struct err *err);
-/* Gives it its MAC again, once the PF lets it. */
-int node_netdev_mac(const struct record *record, struct err *err);
+/* Gives it its MAC again, once the PF lets it, and brings it up if it was. */
+int node_netdev_finish(const struct record *record, struct err *err);
 /* The function's netdev in the pod, whatever it is called: 0 or -ENODEV. */
 int node_netdev_find(int netns, const char *pci, struct netdev_link *link, struct err *err);
 

@@ -21,7 +21,7 @@
 static const char *const step_names[STEP_COUNT] = {
 	[STEP_INTENT] = "intent", [STEP_VF] = "vf",     [STEP_NETDEV] = "netdev",       [STEP_RDMA] = "rdma",
 	[STEP_CLAIM] = "claim",   [STEP_IPAM] = "ipam", [STEP_ADDRESSES] = "addresses", [STEP_ATTACHED] = "attached",
-	[STEP_DELETE] = "delete",       [STEP_HOME] = "home",
+	[STEP_DELETE] = "delete", [STEP_HOME] = "home",
 };
 
 const char *record_step_name(enum record_step step)
@@ -171,6 +171,7 @@ static cJSON *to_json(const struct record *r)
 		cJSON_AddStringToObject(json, "host_name", r->host_name);
 		add_mac(json, "host_mac", r->host_mac);
 		cJSON_AddNumberToObject(json, "host_mtu", r->host_mtu);
+		cJSON_AddBoolToObject(json, "host_up", r->host_up);
 	}
 	if (r->has_vf)
 		add_vf(json, &r->vf);
@@ -329,7 +330,8 @@ static int read_devices(const cJSON *json, struct record *r)
 	r->has_rdma = cJSON_HasObjectItem(json, "rdma_name");
 	if (r->has_netdev &&
 	    (get_text(json, "host_name", r->host_name, sizeof(r->host_name)) ||
-	     get_mac(json, "host_mac", r->host_mac) || get_number(json, "host_mtu", 0, UINT32_MAX, &mtu)))
+	     get_mac(json, "host_mac", r->host_mac) || get_number(json, "host_mtu", 0, UINT32_MAX, &mtu) ||
+	     get_bool(json, "host_up", &r->host_up)))
 		return -EINVAL;
 	r->host_mtu = (uint32_t)mtu;
 	if (r->has_rdma && (get_text(json, "rdma_name", r->rdma_name, sizeof(r->rdma_name)) ||

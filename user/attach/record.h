@@ -53,6 +53,7 @@ struct record {
 	char host_name[IF_NAMESIZE];
 	uint8_t host_mac[6];
 	uint32_t host_mtu;
+	bool host_up;
 	bool has_vf; /* has a PF, which enforces: */
 	struct sriov_vf vf;
 	bool has_rdma, softroce;

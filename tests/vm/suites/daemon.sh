@@ -227,10 +227,10 @@ t_half_request() {
 # The client may meet a closed connection before it has read the answer; wardend's memory must not care.
 t_large_request() {
 	local before after
-	{ head -c 65536 /dev/zero | tr '\0' ' '; } | raw | says_error 'larger than 65536 bytes'
+	{ head -c 4194304 /dev/zero | tr '\0' ' '; } | raw | says_error 'larger than 4 MiB'
 	before=$(resident)
 	{ head -c 10485760 /dev/zero | tr '\0' x || true; } | raw >"$lab_state/large"
-	[ ! -s "$lab_state/large" ] || says_error 'larger than 65536 bytes' <"$lab_state/large"
+	[ ! -s "$lab_state/large" ] || says_error 'larger than 4 MiB' <"$lab_state/large"
 	goes_on '10 MiB'
 	after=$(resident)
 	[ $((after - before)) -lt 1024 ] || { echo "resident: $before KiB before, $after KiB after"; return 1; }
