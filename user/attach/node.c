@@ -327,25 +327,23 @@ int node_netdev_fetch(const struct record *record, int netns, struct err *err)
 }
 
 /*
- * Some drivers (igbvf) take a MAC that the PF has set only by a reset, which they make when they are up. With the carrier
- * the reset is over.
+ * A driver may take the MAC that the PF has set only by a reset: igbvf makes one when it goes down. Not before it has its
+ * carrier, or it would meet the reset that it made when it came up.
  */
 static int mac_by_reset(struct rtnl *nl, int netns, uint32_t ifindex, const uint8_t mac[6], struct err *err)
 {
-	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
-	const struct netdev_change up = { .state = NETDEV_UP };
-	uint64_t deadline = boot_ns() + MAC_MS * 1000000ull;
+	const struct netdev_change up = { .state = NETDEV_UP }, down = { .state = NETDEV_DOWN };
 	struct netdev_link link = {};
 	int r = netdev_set(nl, ifindex, &up, err);
 
-	while (!r && !(r = netdev_link_get(nl, ifindex, &link)) && memcmp(link.mac, mac, sizeof(link.mac)) != 0) {
-		if (boot_ns() > deadline)
-			return fail(err, -EAGAIN, "netdev %s: it does not take the MAC that its PF has for it",
-				    link.name);
-		nanosleep(&pause, NULL);
-	}
-	if (!r)
-		netdev_wait_carrier(netns, ifindex, HOME_MS, NULL);
+	if (r)
+		return r;
+	netdev_wait_carrier(netns, ifindex, HOME_MS, NULL);
+	r = netdev_set(nl, ifindex, &down, err);
+	if (!r && netdev_link_get(nl, ifindex, &link))
+		r = fail(err, -EIO, "netdev %u: it cannot be read", ifindex);
+	if (!r && memcmp(link.mac, mac, sizeof(link.mac)) != 0)
+		r = netdev_mac_set(nl, ifindex, mac, MAC_MS, err);
 	return r;
 }
 
