@@ -634,7 +634,7 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 static void close_parts(struct daemon *d)
 {
 	server_close(d->server);
-	if (d->work && work_count(d->work)) {
+	if (d->stop_ns && work_count(d->work)) {
 		/* They may wait for an IPAM plugin for minutes; the journal says how far they have come. */
 		pr_warn("%u calls are left to the next start", work_count(d->work));
 		fflush(NULL);
@@ -673,7 +673,6 @@ static void recovered(void *ctx)
 	(void)ctx;
 }
 
-/* What was half done is brought home beside the first calls: each VF is one thread's at a time. */
 static int open_attach(struct daemon *d, struct err *err)
 {
 	struct attach_options options = { .state_dir = d->config.state_dir };
@@ -687,7 +686,7 @@ static int open_attach(struct daemon *d, struct err *err)
 	if (r)
 		return r;
 	d->services.attach = d->attach;
-	return work_start(d->work, recover, recovered, d) ? fail(err, -ENOMEM, "out of memory") : 0;
+	return 0;
 }
 
 static int serve(struct daemon *d, struct err *err)
@@ -715,6 +714,9 @@ static int serve(struct daemon *d, struct err *err)
 		r = open_attach(d, err);
 	if (!r)
 		r = server_open(&d->server, d->loop, &options, err);
+	/* What was half done is brought home beside the first calls: each VF is one thread's at a time. */
+	if (!r && work_start(d->work, recover, recovered, d))
+		r = fail(err, -ENOMEM, "out of memory");
 	if (r)
 		return r;
 	if (loader_keep(d->loader))
