@@ -59,6 +59,10 @@ static int parse_link_attr(const struct nlattr *attr, void *ctx)
 	case IFLA_ALLMULTI:
 		take_u32(attr, &link->allmulti);
 		break;
+	case IFLA_PARENT_DEV_NAME: /* since 5.14 */
+		if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			snprintf(link->parent, sizeof(link->parent), "%s", mnl_attr_get_str(attr));
+		break;
 	case IFLA_PROP_LIST:
 		take_altnames(attr, link);
 		break;
@@ -275,24 +279,39 @@ static void set_place(struct netdev_place *place, bool moved, uint32_t ifindex, 
 	snprintf(place->name, sizeof(place->name), "%s", name);
 }
 
-/* After an error: still here, or there under one of its names? */
-static void look_for(struct rtnl *from, struct rtnl *target, const struct netdev_link *was, const char *name,
-		     struct netdev_place *place)
+/*
+ * Whether the netdev of that name in the target is the one that was moved: another may have got the name meanwhile. A
+ * function's netdevs have their function, and each its MAC.
+ */
+static bool is_there(struct rtnl *target, const struct netdev_link *was, const struct netdev_target *to,
+		     const char *name, struct netdev_place *place)
 {
 	struct netdev_link now;
-	int found;
+	int found = netdev_find(target, name);
 
-	if (!netdev_link_get(from, was->ifindex, &now)) {
-		set_place(place, false, now.ifindex, now.name);
-		return;
-	}
-	found = netdev_find(target, name);
-	if (found > 0) {
-		set_place(place, true, (uint32_t)found, name);
-		return;
-	}
-	found = netdev_find(target, was->name);
-	set_place(place, found > 0, found > 0 ? (uint32_t)found : 0, was->name);
+	if (found < 0 || netdev_link_get(target, (uint32_t)found, &now) || strcmp(now.parent, was->parent))
+		return false;
+	if (memcmp(now.mac, was->mac, sizeof(now.mac)) && (!to->mac || memcmp(now.mac, to->mac, sizeof(now.mac))))
+		return false;
+	set_place(place, true, now.ifindex, now.name);
+	return true;
+}
+
+static bool is_here(struct rtnl *from, const struct netdev_link *was)
+{
+	struct netdev_link now;
+
+	return !netdev_link_get(from, was->ifindex, &now) && !strcmp(now.name, was->name);
+}
+
+/* After an error: still here, or there under one of its names? */
+static void look_for(struct rtnl *from, struct rtnl *target, const struct netdev_link *was,
+		     const struct netdev_target *to, const char *name, struct netdev_place *place)
+{
+	if (is_here(from, was))
+		set_place(place, false, was->ifindex, was->name);
+	else if (!is_there(target, was, to, name, place) && !is_there(target, was, to, was->name, place))
+		set_place(place, false, 0, was->name);
 }
 
 /* Which of the settings was refused, by the order of do_setlink(). */
@@ -316,7 +335,7 @@ static int tell_failure(struct rtnl *from, struct rtnl *target, const struct net
 	char said[256];
 
 	snprintf(said, sizeof(said), "%s", rtnl_said(from, error));
-	look_for(from, target, was, name, place);
+	look_for(from, target, was, to, name, place);
 	if (!place->moved)
 		return fail(err, error, "netdev %s: cannot be moved to the target netns: %s", was->name, said);
 	return fail(err, error, "netdev %s: moved, as %s, but %s was refused: %s", was->name, place->name,
@@ -332,7 +351,7 @@ static int move(struct rtnl *from, struct rtnl *target, const struct netdev_link
 	if (r)
 		return r;
 	r = fault_around("netdev.move", send_move(from, link->ifindex, to, name));
-	if (r == -EEXIST) {
+	if (r == -EEXIST && is_here(from, link)) {
 		r = clear_altnames(from, target, link, err);
 		if (r < 0)
 			return r;

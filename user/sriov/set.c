@@ -158,7 +158,7 @@ static int check(const char *pci, unsigned int settings, const struct sriov_vf *
 {
 	const char *wrong = NULL;
 
-	if ((settings & SRIOV_VLAN) && (to->vlan < 0 || to->vlan > 4095))
+	if ((settings & SRIOV_VLAN) && (to->vlan < 0 || to->vlan > 4094))
 		wrong = "VLAN";
 	if ((settings & SRIOV_VLAN) && to->vlan_qos > 7)
 		wrong = "VLAN priority";
