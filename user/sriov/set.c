@@ -196,7 +196,8 @@ static int apply(const char *pci, unsigned int settings, const struct sriov_vf *
 	read = read_vf(pci, &now, r ? NULL : err);
 	if (!r && read)
 		return read;
-	if (!read)
+	/* Those that are not so; all of them when that cannot be told, or when it was done and refused all the same. */
+	if (!read && (!r || (settings & differences(&now, to))))
 		settings &= differences(&now, to);
 	name_settings(settings, names, sizeof(names));
 	if (r)
