@@ -458,29 +458,52 @@ int netdev_set(struct rtnl *nl, uint32_t ifindex, const struct netdev_change *c,
 	return fail(err, r, "netdev %s: cannot set %s: %s", now.name, what, said);
 }
 
+static bool has_mac(struct rtnl *nl, uint32_t ifindex, const uint8_t mac[6], int *r)
+{
+	struct netdev_link now;
+
+	*r = netdev_link_get(nl, ifindex, &now);
+	return !*r && !memcmp(now.mac, mac, sizeof(now.mac));
+}
+
+/* Some drivers (igbvf) let nobody set a MAC where the PF has set one, and take the PF's when they reset the VF: that is at its end. */
+static int cycle(struct rtnl *nl, uint32_t ifindex)
+{
+	const struct netdev_change up = { .state = NETDEV_UP }, down = { .state = NETDEV_DOWN };
+	struct netdev_link link;
+	int r = netdev_link_get(nl, ifindex, &link);
+	bool was_up = link.flags & IFF_UP;
+
+	r = r ? r : netdev_set(nl, ifindex, was_up ? &down : &up, NULL);
+	return r ? r : netdev_set(nl, ifindex, was_up ? &up : &down, NULL);
+}
+
 int netdev_mac_set(struct rtnl *nl, uint32_t ifindex, const uint8_t mac[6], int timeout_ms, struct err *err)
 {
 	const struct netdev_change change = { .mac = mac };
 	uint64_t deadline = boot_ns() + (uint64_t)timeout_ms * 1000000;
 	struct timespec pause = { .tv_nsec = 10000000 };
-	struct netdev_link now;
-	int r;
+	bool cycled = false;
+	int r, refused;
 
-	for (;;) {
-		r = netdev_set(nl, ifindex, &change, err);
-		if (!r)
-			r = netdev_link_get(nl, ifindex, &now);
-		if (r == -ENODEV)
-			return fail(err, r, "netdev %u: it is gone", ifindex);
-		if (!r && !memcmp(now.mac, mac, sizeof(now.mac)))
+	while (!has_mac(nl, ifindex, mac, &r)) {
+		if (r)
+			return fail(err, r, "netdev %u: %s", ifindex, r == -ENODEV ? "it is gone" : rtnl_said(nl, r));
+		refused = netdev_set(nl, ifindex, &change, err);
+		if (has_mac(nl, ifindex, mac, &r))
 			return 0;
 		if (boot_ns() >= deadline)
-			break;
+			return refused ? refused
+				       : fail(err, -EIO, "netdev %u: the driver took the MAC and does not have it",
+					      ifindex);
+		if (refused == -EADDRNOTAVAIL && !cycled)
+			cycle(nl, ifindex);
+		cycled = true;
 		nanosleep(&pause, NULL); /* no message tells when a driver is ready to hear it again */
 		if (pause.tv_nsec < 100000000)
 			pause.tv_nsec *= 2;
 	}
-	return r ? r : fail(err, -EIO, "netdev %s: the driver took the MAC and does not have it", now.name);
+	return 0;
 }
 
 int netdev_rename(struct rtnl *nl, uint32_t ifindex, const char *name, struct err *err)

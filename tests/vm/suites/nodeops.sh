@@ -99,12 +99,17 @@ t_moved() {
 	expect_match "^\"$mac\",1500\$" "$(ip -j link show "$netdev" | jq -rc '.[0] | "\"\(.address)\",\(.mtu)"')"
 }
 
-# The PF has set a MAC: the VF's driver may not have another one.
-t_mac_of_the_pf() {
+# Where the PF has set a MAC, igbvf has that one after its next reset and takes no other.
+t_mac() {
 	local netdev mac
 	netdev=$(vf_netdev "$vf") mac=$(cat "/sys/class/net/$(vf_netdev "$vf")/address")
 	nodeops mac - "$netdev" 02:00:00:00:77:06
-	expect_match '02:00:00:00:77:06' "$(cat "/sys/class/net/$netdev/address")"
+	expect_match '^02:00:00:00:77:06$' "$(cat "/sys/class/net/$netdev/address")"
+	nodeops vf-set "$vf" mac=02:00:00:00:77:08
+	nodeops mac - "$netdev" 02:00:00:00:77:08
+	expect_match '^02:00:00:00:77:08$' "$(cat "/sys/class/net/$netdev/address")"
+	fails "netdev $netdev: cannot set the MAC: " nodeops mac - "$netdev" 02:00:00:00:77:09
+	nodeops vf-set "$vf" mac=00:00:00:00:00:00
 	nodeops mac - "$netdev" "$mac"
 }
 
@@ -221,7 +226,7 @@ run_case 'a VF is restored' t_restored
 run_case 'what the driver refuses' t_refused
 run_case 'the driver of a function' t_driver
 run_case 'a VF moves and comes back' t_moved
-run_case "a VF's MAC" t_mac_of_the_pf
+run_case "a VF's MAC" t_mac
 run_case 'addresses are announced' t_announced
 run_case 'conflicts and gateways' t_conflicts_and_gateways
 run_case 'soft RoCE in the initial netns' t_rxe_here
