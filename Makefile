@@ -135,6 +135,11 @@ $(BUILD)/attack: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/attack/*.c)) $
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 
+# One that is made of the library has what the library needs, too.
+$(BUILD)/nodeops: $(BUILD)/obj/tests/tools/nodeops.o $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@

@@ -59,6 +59,10 @@ static int parse_link_attr(const struct nlattr *attr, void *ctx)
 	case IFLA_ALLMULTI:
 		take_u32(attr, &link->allmulti);
 		break;
+	case IFLA_PARENT_DEV_NAME: /* since 5.14 */
+		if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			snprintf(link->parent, sizeof(link->parent), "%s", mnl_attr_get_str(attr));
+		break;
 	case IFLA_PROP_LIST:
 		take_altnames(attr, link);
 		break;
@@ -275,24 +279,39 @@ static void set_place(struct netdev_place *place, bool moved, uint32_t ifindex, 
 	snprintf(place->name, sizeof(place->name), "%s", name);
 }
 
-/* After an error: still here, or there under one of its names? */
-static void look_for(struct rtnl *from, struct rtnl *target, const struct netdev_link *was, const char *name,
-		     struct netdev_place *place)
+/*
+ * Whether the netdev of that name in the target is the one that was moved: another may have got the name meanwhile. A
+ * function's netdevs have their function, and each its MAC.
+ */
+static bool is_there(struct rtnl *target, const struct netdev_link *was, const struct netdev_target *to,
+		     const char *name, struct netdev_place *place)
 {
 	struct netdev_link now;
-	int found;
+	int found = netdev_find(target, name);
 
-	if (!netdev_link_get(from, was->ifindex, &now)) {
-		set_place(place, false, now.ifindex, now.name);
-		return;
-	}
-	found = netdev_find(target, name);
-	if (found > 0) {
-		set_place(place, true, (uint32_t)found, name);
-		return;
-	}
-	found = netdev_find(target, was->name);
-	set_place(place, found > 0, found > 0 ? (uint32_t)found : 0, was->name);
+	if (found < 0 || netdev_link_get(target, (uint32_t)found, &now) || strcmp(now.parent, was->parent))
+		return false;
+	if (memcmp(now.mac, was->mac, sizeof(now.mac)) && (!to->mac || memcmp(now.mac, to->mac, sizeof(now.mac))))
+		return false;
+	set_place(place, true, now.ifindex, now.name);
+	return true;
+}
+
+static bool is_here(struct rtnl *from, const struct netdev_link *was)
+{
+	struct netdev_link now;
+
+	return !netdev_link_get(from, was->ifindex, &now) && !strcmp(now.name, was->name);
+}
+
+/* After an error: still here, or there under one of its names? */
+static void look_for(struct rtnl *from, struct rtnl *target, const struct netdev_link *was,
+		     const struct netdev_target *to, const char *name, struct netdev_place *place)
+{
+	if (is_here(from, was))
+		set_place(place, false, was->ifindex, was->name);
+	else if (!is_there(target, was, to, name, place) && !is_there(target, was, to, was->name, place))
+		set_place(place, false, 0, was->name);
 }
 
 /* Which of the settings was refused, by the order of do_setlink(). */
@@ -316,7 +335,7 @@ static int tell_failure(struct rtnl *from, struct rtnl *target, const struct net
 	char said[256];
 
 	snprintf(said, sizeof(said), "%s", rtnl_said(from, error));
-	look_for(from, target, was, name, place);
+	look_for(from, target, was, to, name, place);
 	if (!place->moved)
 		return fail(err, error, "netdev %s: cannot be moved to the target netns: %s", was->name, said);
 	return fail(err, error, "netdev %s: moved, as %s, but %s was refused: %s", was->name, place->name,
@@ -332,7 +351,7 @@ static int move(struct rtnl *from, struct rtnl *target, const struct netdev_link
 	if (r)
 		return r;
 	r = fault_around("netdev.move", send_move(from, link->ifindex, to, name));
-	if (r == -EEXIST) {
+	if (r == -EEXIST && is_here(from, link)) {
 		r = clear_altnames(from, target, link, err);
 		if (r < 0)
 			return r;
@@ -439,29 +458,52 @@ int netdev_set(struct rtnl *nl, uint32_t ifindex, const struct netdev_change *c,
 	return fail(err, r, "netdev %s: cannot set %s: %s", now.name, what, said);
 }
 
+static bool has_mac(struct rtnl *nl, uint32_t ifindex, const uint8_t mac[6], int *r)
+{
+	struct netdev_link now;
+
+	*r = netdev_link_get(nl, ifindex, &now);
+	return !*r && !memcmp(now.mac, mac, sizeof(now.mac));
+}
+
+/* Some drivers (igbvf) let nobody set a MAC where the PF has set one, and take the PF's when they reset the VF: that is at its end. */
+static int cycle(struct rtnl *nl, uint32_t ifindex)
+{
+	const struct netdev_change up = { .state = NETDEV_UP }, down = { .state = NETDEV_DOWN };
+	struct netdev_link link;
+	int r = netdev_link_get(nl, ifindex, &link);
+	bool was_up = link.flags & IFF_UP;
+
+	r = r ? r : netdev_set(nl, ifindex, was_up ? &down : &up, NULL);
+	return r ? r : netdev_set(nl, ifindex, was_up ? &up : &down, NULL);
+}
+
 int netdev_mac_set(struct rtnl *nl, uint32_t ifindex, const uint8_t mac[6], int timeout_ms, struct err *err)
 {
 	const struct netdev_change change = { .mac = mac };
 	uint64_t deadline = boot_ns() + (uint64_t)timeout_ms * 1000000;
 	struct timespec pause = { .tv_nsec = 10000000 };
-	struct netdev_link now;
-	int r;
+	bool cycled = false;
+	int r, refused;
 
-	for (;;) {
-		r = netdev_set(nl, ifindex, &change, err);
-		if (!r)
-			r = netdev_link_get(nl, ifindex, &now);
-		if (r == -ENODEV)
-			return fail(err, r, "netdev %u: it is gone", ifindex);
-		if (!r && !memcmp(now.mac, mac, sizeof(now.mac)))
+	while (!has_mac(nl, ifindex, mac, &r)) {
+		if (r)
+			return fail(err, r, "netdev %u: %s", ifindex, r == -ENODEV ? "it is gone" : rtnl_said(nl, r));
+		refused = netdev_set(nl, ifindex, &change, err);
+		if (has_mac(nl, ifindex, mac, &r))
 			return 0;
 		if (boot_ns() >= deadline)
-			break;
+			return refused ? refused
+				       : fail(err, -EIO, "netdev %u: the driver took the MAC and does not have it",
+					      ifindex);
+		if (refused == -EADDRNOTAVAIL && !cycled)
+			cycle(nl, ifindex);
+		cycled = true;
 		nanosleep(&pause, NULL); /* no message tells when a driver is ready to hear it again */
 		if (pause.tv_nsec < 100000000)
 			pause.tv_nsec *= 2;
 	}
-	return r ? r : fail(err, -EIO, "netdev %s: the driver took the MAC and does not have it", now.name);
+	return 0;
 }
 
 int netdev_rename(struct rtnl *nl, uint32_t ifindex, const char *name, struct err *err)

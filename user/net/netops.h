@@ -25,6 +25,7 @@ struct netdev_link {
 	char parent[32]; /* the PCI function or auxiliary device that it is of, in whatever netns; "": none */
 	uint8_t mac[6]; /* zero: it has none of six bytes */
 	uint32_t mtu;
+	char parent[32]; /* the PCI function, "" for one without a device */
 	uint32_t promiscuity, allmulti; /* how many want it; the second is told from 6.4 on */
 	char altname[NETDEV_ALTNAMES][NETDEV_ALTNAME_LEN];
 	size_t altnames; /* those beyond NETDEV_ALTNAMES are left out */
@@ -77,7 +78,8 @@ int netdev_set(struct rtnl *nl, uint32_t ifindex, const struct netdev_change *ch
 
 /*
  * Sets the MAC until the netdev has it, for as long as `timeout_ms`: a VF's driver may refuse while it is being reset by its
- * PF, or take it and ask the PF later. 0 or -errno.
+ * PF, take it and ask the PF later, or only take what the PF has set, when the netdev goes down: so one that is refused goes
+ * down and up once, or up and down. Nothing is sent when it has the MAC. 0 or -errno.
  */
 int netdev_mac_set(struct rtnl *nl, uint32_t ifindex, const uint8_t mac[6], int timeout_ms, struct err *err);
 

@@ -6,17 +6,37 @@
 #include <string.h>
 
 #include "lib/fault.h"
+#include "lib/netns.h"
 #include "lib/util.h"
 #include "rdma/internal.h"
 
-static int send_move(struct rdma_nl *nl, uint32_t index, int netns_fd)
-{
-	char buf[256];
-	struct nlmsghdr *h = rdma_request(nl, buf, RDMA_NLDEV_CMD_SET, NLM_F_ACK);
+struct move {
+	struct rdma_nl *nl;
+	uint32_t index;
+	int netns_fd;
+};
 
-	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
-	mnl_attr_put_u32(h, RDMA_NLDEV_NET_NS_FD, (uint32_t)netns_fd);
-	return rdma_talk(nl, h, NULL, NULL);
+static int send_move(void *ctx)
+{
+	const struct move *m = ctx;
+	char buf[256];
+	struct nlmsghdr *h = rdma_request(m->nl, buf, RDMA_NLDEV_CMD_SET, NLM_F_ACK);
+
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, m->index);
+	mnl_attr_put_u32(h, RDMA_NLDEV_NET_NS_FD, (uint32_t)m->netns_fd);
+	return rdma_talk(m->nl, h, NULL, NULL);
+}
+
+/*
+ * The kernel finds the device in the netns of the socket, but takes it only out of that of the thread
+ * (ib_core's device.c, ib_device_set_netns_put()): so the thread must be there, too.
+ */
+static int move_from_inside(struct rdma_nl *nl, uint32_t index, int netns_fd)
+{
+	struct move m = { .nl = nl, .index = index, .netns_fd = netns_fd };
+	_cleanup_close_ int from = rdma_netns(nl);
+
+	return from < 0 ? from : netns_call(from, send_move, &m);
 }
 
 /* Both causes of EOPNOTSUPP have a cure of their own (ib_core's device.c, ib_device_set_netns_put()). */
@@ -35,7 +55,7 @@ static const char *why_not_moved(struct rdma_nl *nl, int error)
 
 int rdma_move(struct rdma_nl *nl, uint32_t index, int netns_fd, struct err *err)
 {
-	int r = fault_around("rdma.move", send_move(nl, index, netns_fd));
+	int r = fault_around("rdma.move", move_from_inside(nl, index, netns_fd));
 
 	return r ? fail(err, r, "RDMA device %u: cannot be moved: %s", index, why_not_moved(nl, r)) : 0;
 }

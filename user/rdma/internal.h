@@ -13,4 +13,7 @@ struct nlmsghdr *rdma_request(struct rdma_nl *nl, char *buf, int command, int fl
 /* Sends the request and runs the answers through `parse` until the last one: 0 or -errno. */
 int rdma_talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ctx);
 
+/* A descriptor of the netns of the handle, or -errno. */
+int rdma_netns(const struct rdma_nl *nl);
+
 #endif

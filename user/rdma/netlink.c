@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <rdma/rdma_netlink.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -67,6 +69,13 @@ void rdma_close(struct rdma_nl **nl)
 		mnl_socket_close((*nl)->socket);
 	free(*nl);
 	*nl = NULL;
+}
+
+int rdma_netns(const struct rdma_nl *nl)
+{
+	int fd = ioctl(mnl_socket_get_fd(nl->socket), SIOCGSKNS);
+
+	return fd < 0 ? -errno : fd;
 }
 
 struct nlmsghdr *rdma_request(struct rdma_nl *nl, char *buf, int command, int flags)

@@ -158,7 +158,7 @@ static int check(const char *pci, unsigned int settings, const struct sriov_vf *
 {
 	const char *wrong = NULL;
 
-	if ((settings & SRIOV_VLAN) && (to->vlan < 0 || to->vlan > 4095))
+	if ((settings & SRIOV_VLAN) && (to->vlan < 0 || to->vlan > 4094))
 		wrong = "VLAN";
 	if ((settings & SRIOV_VLAN) && to->vlan_qos > 7)
 		wrong = "VLAN priority";
@@ -196,7 +196,8 @@ static int apply(const char *pci, unsigned int settings, const struct sriov_vf *
 	read = read_vf(pci, &now, r ? NULL : err);
 	if (!r && read)
 		return read;
-	if (!read)
+	/* Those that are not so; all of them when that cannot be told, or when it was done and refused all the same. */
+	if (!read && (!r || (settings & differences(&now, to))))
 		settings &= differences(&now, to);
 	name_settings(settings, names, sizeof(names));
 	if (r)
