@@ -246,6 +246,10 @@ static void print_wanted(const cJSON *item)
 	       number(found, "totalVfs"), number(found, "mtu"),
 	       cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(found, "up")) ? "up" : "down");
 	print_line("manager", text(found, "manager"));
+	cJSON_ArrayForEach (g, cJSON_GetObjectItemCaseSensitive(found, "vfs"))
+		if (*text(g, "busy"))
+			printf("         %-9s VF %.0f (%s): %s\n", "in use", number(g, "vf"), text(g, "pci"),
+			       text(g, "busy"));
 }
 
 void print_policy(const cJSON *item, void *ctx)
