@@ -331,7 +331,7 @@ static bool plan_vf_mac(struct policy_item *item, unsigned int number)
 	if (!vf->admin_known)
 		return false;
 	wanted_mac(item->pf, number, vf, mac);
-	if (!none && !(same && vf->mac_random && memcmp(mac, vf->admin_mac, sizeof(mac))))
+	if (!none && !(same && memcmp(mac, vf->admin_mac, sizeof(mac))))
 		return vf->netdev[0] && !same;
 	plan_mac(item, number, mac,
 		 vf->mac_random ? "its driver drew the MAC that it has, and would draw another one"
