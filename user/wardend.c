@@ -673,7 +673,6 @@ static void recovered(void *ctx)
 	(void)ctx;
 }
 
-/* What was half done is brought home beside the first calls: each VF is one thread's at a time. */
 static int open_attach(struct daemon *d, struct err *err)
 {
 	struct attach_options options = { .state_dir = d->config.state_dir };
@@ -687,7 +686,7 @@ static int open_attach(struct daemon *d, struct err *err)
 	if (r)
 		return r;
 	d->services.attach = d->attach;
-	return work_start(d->work, recover, recovered, d) ? fail(err, -ENOMEM, "out of memory") : 0;
+	return 0;
 }
 
 static int serve(struct daemon *d, struct err *err)
@@ -721,7 +720,10 @@ static int serve(struct daemon *d, struct err *err)
 		events_fault(d->events, "took over from a wardend whose maps have another layout: its counters begin "
 					"anew, and events that it had not read are lost");
 	drain(d); /* what happened while no wardend ran */
-	policy_apply_at_start(&d->services);
+	policy_apply_at_start(&d->services); /* while no attachment is worked on */
+	/* What was half done is brought home beside the first calls: each VF is one thread's at a time. */
+	if (work_start(d->work, recover, recovered, d))
+		return fail(err, -ENOMEM, "out of memory");
 	timer_set(&d->orphan_source, ORPHAN_FIRST_MS, false);
 	if (d->effects)
 		sample_effects(d); /* where the rates begin */

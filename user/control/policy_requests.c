@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/attach.h"
 #include "control/args.h"
 #include "control/requests.h"
 #include "lib/log.h"
 #include "lib/notify.h"
 #include "lib/util.h"
+#include "lib/work.h"
 #include "report/text.h"
 #include "sriov/policy_perform.h"
 #include "track/track.h"
@@ -60,6 +62,21 @@ static int note_user(const struct tracked_device *d, void *ctx)
 	return 0;
 }
 
+static int note_attachment(const struct attach_view *view, void *ctx)
+{
+	struct users *u = ctx;
+	struct user *grown = realloc(u->list, (u->count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	u->list = grown;
+	grown += u->count++;
+	*grown = (struct user){};
+	snprintf(grown->pci, sizeof(grown->pci), "%s", view->pci);
+	snprintf(grown->why, sizeof(grown->why), "it is attached for %.80s (%.32s)", view->owner, view->step);
+	return 0;
+}
+
 static void busy(const char *pci, char *why, size_t size, void *ctx)
 {
 	const struct users *u = ctx;
@@ -86,6 +103,8 @@ static int source_open(struct services *s, struct users *users, struct policy_so
 	policy_source_of_kernel(source);
 	s->drain(s->ctx);
 	r = track_for_each(s->track, note_user, users);
+	if (!r)
+		r = attach_for_each(s->attach, note_attachment, users);
 	return r ? fail(err, r, "node_policy: %s", strerror(-r)) : 0;
 }
 
@@ -258,6 +277,9 @@ int handle_policy(void *ctx, const cJSON *args, struct reply *reply, struct err 
 		r = fail(err, -ENOENT, "the configuration has no node_policy");
 	if (!r)
 		r = source_open(s, &users, &source, err);
+	/* Its threads could take a VF that was free; none begins while this thread, the loop's, is here. */
+	if (!r && cJSON_IsTrue(wanted) && work_count(s->work))
+		r = fail(err, -EAGAIN, "attachments are just being worked on: nothing was done, try again");
 	if (!r && cJSON_IsTrue(wanted))
 		r = apply(s, &source, reply, err);
 	return r ? r : show_plan(s, &source, reply, err);

@@ -206,6 +206,14 @@ static int all_free(const struct policy_source *s, const struct policy_pf *pf, s
 	return r;
 }
 
+static int set_mac(const struct policy_vf *vf, const uint8_t mac[6], struct err *err)
+{
+	struct sriov_vf to = {};
+
+	memcpy(to.mac, mac, sizeof(to.mac));
+	return sriov_vf_set(vf->pci, SRIOV_MAC, &to, NULL, err);
+}
+
 static int perform_vf(const struct policy_source *s, const struct policy_pf *pf, const struct policy_action *a,
 		      struct err *err)
 {
@@ -215,10 +223,8 @@ static int perform_vf(const struct policy_source *s, const struct policy_pf *pf,
 
 	if (a->step == POLICY_VF_BIND)
 		return bind_vf(s->sysfs, vf, a->type, err);
-	if (a->step == POLICY_VF_MAC) {
-		r = sriov_set_vf_mac(pf->netdev, a->vf, a->mac);
-		return r ? fail(err, r, "%s: the MAC of VF %u: %s", pf->netdev, a->vf, strerror(-r)) : 0;
-	}
+	if (a->step == POLICY_VF_MAC)
+		return set_mac(vf, a->mac, err);
 	policy_netdev(s->sysfs, vf->pci, netdev, sizeof(netdev)); /* bound again, it may have got another name */
 	r = netdev[0] ? sriov_set_mtu(netdev, a->value) : -ENODEV;
 	return r ? fail(err, r, "VF %u (%s): MTU %u: %s", a->vf, vf->pci, a->value, strerror(-r)) : 0;

@@ -78,8 +78,6 @@ int sriov_driver_get(const char *pci, enum sriov_driver *driver, char *name, siz
 /* Of a netdev in the caller's netns; each 0 or -errno. */
 int sriov_set_up(const char *netdev);
 int sriov_set_mtu(const char *netdev, uint32_t mtu);
-/* The administrative MAC of a VF of that PF. */
-int sriov_set_vf_mac(const char *pf, uint32_t vf, const uint8_t mac[6]);
 
 /*
  * The netdevs with a PCI function as parent that are in other netns than the caller's: `visit` gets the function, the
