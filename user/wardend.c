@@ -25,6 +25,7 @@
 #include "attach/attach.h"
 #include "config/config.h"
 #include "control/cni_requests.h"
+#include "control/policy_requests.h"
 #include "control/requests.h"
 #include "control/server.h"
 #include "lib/cgroup.h"
@@ -39,6 +40,7 @@
 #include "qos/effects.h"
 #include "qos/sample.h"
 #include "rdma/rdma.h"
+#include "rdma/exclusive.h"
 #include "report/events.h"
 #include "sriov/sriov.h"
 #include "track/journal.h"
@@ -67,6 +69,7 @@ struct daemon {
 	struct server *server;
 	struct effects *effects; /* NULL without a profile, and when the configuration wants no samples */
 	struct services services;
+	struct exclusive exclusive;
 	struct loop *loop;
 	struct ring_buffer *ring;
 	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source,
@@ -391,29 +394,24 @@ static void stop_ready(struct source *source, uint32_t events)
 /* Reads the netns mode of the RDMA subsystem, changes it if the configuration wants that, and tells the loader. */
 static int settle_netns_mode(struct daemon *d, struct err *err)
 {
-	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
-	_cleanup_close_ int self = netns_open("/proc/self/ns/net", 0, err);
-	enum rdma_netns_mode mode = RDMA_NETNS_SHARED;
-	int r;
+	int r = exclusive_settle(&d->exclusive, err);
+	char next_boot[160];
 
-	if (self < 0)
-		return self;
-	r = rdma_open(&nl, self);
-	if (!r)
-		r = rdma_netns_mode_get(nl, &mode);
-	if (r)
-		return fail(err, r, "the RDMA netns mode cannot be read: %s", strerror(-r));
-	if (d->config.set_exclusive && mode == RDMA_NETNS_SHARED) {
-		r = rdma_netns_mode_set(nl, RDMA_NETNS_EXCLUSIVE);
-		mode = r ? mode : RDMA_NETNS_EXCLUSIVE;
-	}
-	loader_note_netns_mode(d->loader, mode == RDMA_NETNS_EXCLUSIVE);
-	if (r == -EBUSY)
-		return fail(
-			err, r,
-			"set_exclusive: the kernel refuses while other network namespaces exist; set ib_core's option "
-			"netns_mode=0 and reboot");
-	return r ? fail(err, r, "set_exclusive: %s", strerror(-r)) : 0;
+	exclusive_text(&d->exclusive, next_boot, sizeof(next_boot));
+	if (d->exclusive.now != EXCLUSIVE_UNKNOWN)
+		loader_note_netns_mode(d->loader, d->exclusive.now == EXCLUSIVE_YES, next_boot);
+	return r;
+}
+
+/* Before ib_core is there, too: it may be loaded by a boot that has no wardend yet. */
+static void settle_next_boot(struct daemon *d)
+{
+	struct err err;
+
+	d->exclusive.wanted = d->config.set_exclusive;
+	d->exclusive.modprobe_dir = d->config.modprobe_dir;
+	if (exclusive_next_boot(&d->exclusive, &err) && d->exclusive.wanted)
+		events_fault(d->events, "%s", err.text);
 }
 
 /* Attaches what has become possible; the devices that were there before are entered. */
@@ -609,6 +607,7 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 	r = loader_attach_guard(d->loader, err);
 	if (r)
 		return r;
+	settle_next_boot(d);
 	attach_rdma(d);
 	r = packets_open(&d->packets, d->loader, d->track, d->events, &d->config, err);
 	if (r)
@@ -625,6 +624,7 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 					 .events = d->events,
 					 .packets = d->packets,
 					 .effects = d->effects,
+					 .exclusive = &d->exclusive,
 					 .drain = drain,
 					 .claims_changed = claims_changed,
 					 .ctx = d };
@@ -723,6 +723,10 @@ static int serve(struct daemon *d, struct err *err)
 		events_fault(d->events, "took over from a wardend whose maps have another layout: its counters begin "
 					"anew, and events that it had not read are lost");
 	drain(d); /* what happened while no wardend ran */
+	policy_apply_at_start(&d->services); /* while no attachment is worked on */
+	/* What was half done is brought home beside the first calls: each VF is one thread's at a time. */
+	if (work_start(d->work, recover, recovered, d))
+		return fail(err, -ENOMEM, "out of memory");
 	timer_set(&d->orphan_source, ORPHAN_FIRST_MS, false);
 	if (d->effects)
 		sample_effects(d); /* where the rates begin */
@@ -763,6 +767,7 @@ static int check(struct daemon *d, const struct arguments *args, struct err *err
 	snprintf(d->config.bpffs + strlen(d->config.bpffs), sizeof(d->config.bpffs) - strlen(d->config.bpffs),
 		 "_check_%d", getpid());
 	d->config.mode = MODE_AUDIT;
+	d->config.set_exclusive = false;
 	d->config.state_dir[0] = '\0'; /* the journal is that of the wardend that runs */
 	r = open_parts(d, args, err);
 	if (!r)

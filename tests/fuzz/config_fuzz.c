@@ -32,6 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check(config.mode <= MODE_ENFORCE && config.reactions[RULE_MARKING_DSCP] <= REACTION_KILL);
 	check(config.run_dir[0] == '/' && config.state_dir[0] == '/' && config.bpffs[0] == '/');
+	check(config.policy_count <= POLICY_COUNT);
+	for (size_t i = 0; i < config.policy_count; i++)
+		check(config.policies[i].resource[0] && config.policies[i].priority < 100 &&
+		      config.policies[i].num_vfs <= POLICY_VFS);
 	check(memchr(config.metrics, ':', sizeof(config.metrics)));
 	if (config.profile.name[0])
 		check(config.profile.priority < 8 && config.profile.cnp_priority < 8 &&

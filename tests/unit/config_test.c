@@ -578,6 +578,98 @@ static void files(void **state)
 	assert_int_equal(config_read(path, &config, NULL), -EFBIG);
 }
 
+#define POLICY(keys) \
+	"{\"node_policy\":[{\"resourceName\":\"r\",\"nicSelector\":{\"vendor\":\"15b3\"},\"numVfs\":4" keys "}]}"
+#define SELECTOR(s) "{\"node_policy\":[{\"resourceName\":\"r\",\"nicSelector\":" s ",\"numVfs\":4}]}"
+
+static void node_policies(void **state)
+{
+	struct config c = good("{}");
+
+	(void)state;
+	assert_int_equal(c.policy_count, 0);
+	assert_false(c.policy_apply);
+	assert_string_equal(c.modprobe_dir, "/etc/modprobe.d");
+	assert_string_equal(c.operator_dir, "/etc/sriov-operator/pci");
+	c = good("{\"node_policy_apply\":true,\"modprobe_dir\":\"/h/etc/modprobe.d\",\"operator_dir\":\"/h/"
+		 "o\",\"node_policy\":["
+		 "{\"resourceName\":\"mlx_1\",\"nicSelector\":{\"vendor\":\"15b3\",\"deviceID\":\"101B\",\"pfNames\":["
+		 "\"ens1f0#2-5\",\"ens1f1\"],\"rootDevices\":[\"0000:3b:00.0\",\"0000:3b:00.1\"]},\"numVfs\":8,\"mtu\":"
+		 "9000,"
+		 "\"linkType\":\"ETH\",\"isRdma\":true,\"deviceType\":\"netdevice\",\"priority\":99,"
+		 "\"externallyManaged\":true},"
+		 "{\"resourceName\":\"d\",\"nicSelector\":{\"pfNames\":[\"a\"]},\"numVfs\":0,\"deviceType\":\"vfio-"
+		 "pci\"}]}");
+	assert_true(c.policy_apply);
+	assert_string_equal(c.modprobe_dir, "/h/etc/modprobe.d");
+	assert_string_equal(c.operator_dir, "/h/o");
+	assert_int_equal(c.policy_count, 2);
+	assert_string_equal(c.policies[0].resource, "mlx_1");
+	assert_int_equal(c.policies[0].vendor, 0x15b3);
+	assert_int_equal(c.policies[0].device, 0x101b);
+	assert_string_equal(c.policies[0].pf_names[0].name, "ens1f0");
+	assert_int_equal(c.policies[0].pf_names[0].first, 2);
+	assert_int_equal(c.policies[0].pf_names[0].last, 5);
+	assert_int_equal(c.policies[0].pf_names[1].first, -1);
+	assert_string_equal(c.policies[0].root_devices[1], "0000:3b:00.1");
+	assert_int_equal(c.policies[0].num_vfs, 8);
+	assert_int_equal(c.policies[0].mtu, 9000);
+	assert_int_equal(c.policies[0].priority, 99);
+	assert_true(c.policies[0].is_rdma && c.policies[0].externally_managed);
+	assert_int_equal(c.policies[0].type, POLICY_NETDEVICE);
+	assert_int_equal(c.policies[1].type, POLICY_VFIO_PCI);
+	assert_int_equal(c.policies[1].vendor, -1);
+	assert_int_equal(good("{\"node_policy\":[]}").policy_count, 0);
+}
+
+static void bad_node_policies(void **state)
+{
+	static const struct {
+		const char *text;
+		int code;
+		const char *piece;
+	} table[] = {
+		{ "{\"node_policy\":{}}", -EINVAL, "\"node_policy\" must be a list" },
+		{ "{\"node_policy\":[1]}", -EINVAL, "\"node_policy[0]\" must be an object" },
+		{ "{\"node_policy\":[{}]}", -EINVAL, "\"node_policy[0]\" lacks the key \"resourceName\"" },
+		{ "{\"node_policy\":[{\"resourceName\":\"r\",\"numVfs\":1}]}", -EINVAL,
+		  "lacks the key \"nicSelector\"" },
+		{ "{\"node_policy\":[{\"resourceName\":\"a-b\"}]}", -EINVAL, "\"node_policy[0].resourceName\"" },
+		{ POLICY(",\"numVfs\":4"), -EINVAL, "\"node_policy[0].numVfs\" stands twice" },
+		{ POLICY(",\"numvfs\":4"), -EINVAL, "unknown key \"node_policy[0].numvfs\"" },
+		{ POLICY(",\"eSwitchMode\":\"legacy\""), -EINVAL,
+		  "\"node_policy[0].eSwitchMode\" is the SR-IOV operator's" },
+		{ POLICY(",\"mtu\":67"), -ERANGE, "\"node_policy[0].mtu\" must be a whole number from 68" },
+		{ POLICY(",\"mtu\":\"9000\""), -ERANGE, "\"node_policy[0].mtu\"" },
+		{ POLICY(",\"priority\":100"), -ERANGE, "\"node_policy[0].priority\"" },
+		{ POLICY(",\"linkType\":\"ib\""), -EINVAL, "\"node_policy[0].linkType\" must be \"eth\"" },
+		{ POLICY(",\"isRdma\":1"), -EINVAL, "\"node_policy[0].isRdma\" must be true or false" },
+		{ POLICY(",\"deviceType\":\"uio\""), -EINVAL, "\"node_policy[0].deviceType\" must be one of" },
+		{ POLICY(",\"deviceType\":\"vfio-pci\",\"isRdma\":true"), -EINVAL,
+		  "\"node_policy[0].isRdma\" contradicts" },
+		{ SELECTOR("[]"), -EINVAL, "\"node_policy[0].nicSelector\" must be an object" },
+		{ SELECTOR("{}"), -EINVAL, "\"node_policy[0].nicSelector\" must say which PFs" },
+		{ SELECTOR("{\"netFilter\":\"x\"}"), -EINVAL,
+		  "\"node_policy[0].nicSelector.netFilter\" is the SR-IOV operator's" },
+		{ SELECTOR("{\"vendor\":\"0x15b3\"}"), -EINVAL, "\"node_policy[0].nicSelector.vendor\" must be four" },
+		{ SELECTOR("{\"deviceID\":5555}"), -EINVAL, "\"node_policy[0].nicSelector.deviceID\" must be four" },
+		{ SELECTOR("{\"pfNames\":[]}"), -EINVAL, "\"node_policy[0].nicSelector.pfNames\" must be a list of 1" },
+		{ SELECTOR("{\"pfNames\":[\"a\",\"b#3-1\"]}"), -EINVAL, "\"node_policy[0].nicSelector.pfNames[1]\"" },
+		{ SELECTOR("{\"pfNames\":[\"a#0-0\",\"a#1-1\"]}"), -EINVAL, "names a a second time" },
+		{ SELECTOR("{\"pfNames\":[\"a#0-4\"]}"), -EINVAL, "goes to VF 4, but \"numVfs\" is 4" },
+		{ SELECTOR("{\"rootDevices\":[\"3b:00.0\"]}"), -EINVAL,
+		  "\"node_policy[0].nicSelector.rootDevices[0]\"" },
+		{ SELECTOR("{\"rootDevices\":[\"0000:3b:00.8\"]}"), -EINVAL, "must be a PCI address" },
+		{ "{\"node_policy_apply\":0}", -EINVAL, "\"node_policy_apply\" must be" },
+		{ "{\"modprobe_dir\":\"etc\"}", -EINVAL, "\"modprobe_dir\" must be an absolute path" },
+		{ "{\"operator_dir\":1}", -EINVAL, "\"operator_dir\" must be an absolute path" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		bad(table[i].text, table[i].code, table[i].piece);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
@@ -597,6 +689,8 @@ int main(void)
 		cmocka_unit_test(qos_netdevs),
 		cmocka_unit_test(unknown_keys),
 		cmocka_unit_test(an_endless_unknown_key),
+		cmocka_unit_test(node_policies),
+		cmocka_unit_test(bad_node_policies),
 		cmocka_unit_test(duplicate_keys),
 		cmocka_unit_test(wrong_types),
 		cmocka_unit_test(values_out_of_range),

@@ -64,9 +64,23 @@ unload_rdma() {
 	done
 }
 
+# The mode is switched when there is one to switch, and the next boot seen to before.
+t_exclusive_when_modules_come() {
+	local dir=$lab_state/modprobe.d
+	mkdir "$dir"
+	warden_start "\"mode\":\"enforce\",\"set_exclusive\":true,\"modprobe_dir\":\"$dir\""
+	expect 'no RDMA module' test ! -e /sys/module/ib_core
+	ctl status | expect_match "exclusive  now: unknown; at the next boot: yes, by $dir/rdma-warden.conf" -
+	modprobe -a ib_core ib_uverbs
+	wait_until 10 grep -qx N /sys/module/ib_core/parameters/netns_mode
+	ctl status --json | expect_match '"exclusive":\{"now":true,"problem":""' -
+	capability kernel.rdma-netns | expect_match '"state":"active","by":"exclusive"' -
+}
+
 warden_start '"mode":"enforce"' || { echo 'not ok - wardend starts'; exit 1; }
 run_case 'without modules: what is missing, and why' t_without_modules
 run_case 'the modules are loaded: all becomes active' t_modules_come
 run_case 'a device made then is guarded' t_device_is_guarded
 run_case 'the modules go, but not before the programs' t_modules_go
+run_case 'exclusive mode is set when the modules come' t_exclusive_when_modules_come
 suite_end

@@ -37,6 +37,23 @@ void print_json(const cJSON *item, void *ctx)
 	free(line);
 }
 
+static void print_exclusive(const cJSON *x)
+{
+	const cJSON *now = cJSON_GetObjectItemCaseSensitive(x, "now"),
+		    *next = cJSON_GetObjectItemCaseSensitive(x, "next_boot");
+
+	printf("exclusive  now: %s; at the next boot: %s",
+	       cJSON_IsTrue(now)    ? "yes"
+	       : cJSON_IsFalse(now) ? "no"
+				    : "unknown",
+	       cJSON_IsTrue(next) ? "yes" : "no");
+	printf("%s%s\n", *text(x, "by") ? ", by " : "", text(x, "by"));
+	if (*text(x, "problem"))
+		printf("           %s\n", text(x, "problem"));
+	if (*text(x, "next_boot_problem"))
+		printf("           %s\n", text(x, "next_boot_problem"));
+}
+
 void print_status(const cJSON *item, void *ctx)
 {
 	const cJSON *qos = cJSON_GetObjectItemCaseSensitive(item, "qos"), *p;
@@ -49,6 +66,7 @@ void print_status(const cJSON *item, void *ctx)
 	       enforce ? "what breaks the rule is refused" : "nothing is refused, what would be is reported");
 	printf("guard      %s\n", text(item, "guard"));
 	printf("claims     %.0f\n", number(item, "claims"));
+	print_exclusive(cJSON_GetObjectItemCaseSensitive(item, "exclusive"));
 	if (*text(qos, "profile"))
 		printf("marking    profile %s (DSCP %s), on a violation: %s\n", text(qos, "profile"), text(qos, "dscp"),
 		       text(qos, "on_violation"));
@@ -200,6 +218,61 @@ void print_finding(const cJSON *item, void *ctx)
 	cJSON_ArrayForEach (d, devices)
 		printf(" %s", cJSON_IsString(d) ? d->valuestring : "?");
 	printf("\n");
+}
+
+static void print_action(const cJSON *a)
+{
+	const char *done = text_or_dash(a, "done");
+
+	printf("         %-9s %s %s: %s -> %s", *done == '-' ? "to do" : done, text(a, "action"), text(a, "subject"),
+	       text_or_dash(a, "from"), text_or_dash(a, "to"));
+	printf("%s%s%s\n", *text(a, "reason") ? " (" : "", text(a, "reason"), *text(a, "reason") ? ")" : "");
+	print_line("error", text(a, "error"));
+}
+
+static void print_wanted(const cJSON *item)
+{
+	const cJSON *wanted = cJSON_GetObjectItemCaseSensitive(item, "wanted"), *g;
+	const cJSON *found = cJSON_GetObjectItemCaseSensitive(item, "found");
+
+	printf("         %-9s %.0f VFs", "wanted", number(wanted, "numVfs"));
+	if (number(wanted, "mtu"))
+		printf(", MTU %.0f", number(wanted, "mtu"));
+	cJSON_ArrayForEach (g, cJSON_GetObjectItemCaseSensitive(wanted, "groups"))
+		printf("; %.0f-%.0f %s (%s%s)", number(g, "first"), number(g, "last"), text(g, "resourceName"),
+		       text(g, "deviceType"),
+		       cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(g, "isRdma")) ? ", RDMA" : "");
+	printf("\n         %-9s %.0f of %.0f VFs, MTU %.0f, %s\n", "found", number(found, "numVfs"),
+	       number(found, "totalVfs"), number(found, "mtu"),
+	       cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(found, "up")) ? "up" : "down");
+	print_line("manager", text(found, "manager"));
+	cJSON_ArrayForEach (g, cJSON_GetObjectItemCaseSensitive(found, "vfs"))
+		if (*text(g, "busy"))
+			printf("         %-9s VF %.0f (%s): %s\n", "in use", number(g, "vf"), text(g, "pci"),
+			       text(g, "busy"));
+}
+
+void print_policy(const cJSON *item, void *ctx)
+{
+	const cJSON *a;
+
+	(void)ctx;
+	if (cJSON_HasObjectItem(item, "action")) {
+		print_action(item);
+		return;
+	}
+	if (!*text(item, "pf")) {
+		printf("%-8s %-13s %s: %s\n", text(item, "result"), "-", text(item, "resourceName"),
+		       text(item, "reason"));
+		return;
+	}
+	printf("%-8s %-13s %s: %s\n", text(item, "result"), text(item, "pf"), text(item, "netdev"),
+	       text(item, "state"));
+	print_wanted(item);
+	cJSON_ArrayForEach (a, cJSON_GetObjectItemCaseSensitive(item, "actions"))
+		print_action(a);
+	print_line("because", text(item, "reason"));
+	print_line("note", text(item, "note"));
 }
 
 void print_change(const cJSON *item, void *ctx)

@@ -14,6 +14,8 @@ void print_claim(const cJSON *item, void *ctx);
 void print_event(const cJSON *item, void *ctx);
 void print_packets(const cJSON *item, void *ctx);
 void print_finding(const cJSON *item, void *ctx);
+/* A PF and its policy, or an action that was performed. */
+void print_policy(const cJSON *item, void *ctx);
 /* A change of a setting: planned, left alone, done or failed; or the end of a plan. */
 void print_change(const cJSON *item, void *ctx);
 

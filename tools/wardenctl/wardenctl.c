@@ -42,6 +42,9 @@ static const struct command commands[] = {
 	{ "qos", "[--profile P] [--apply | --revert] [--yes]",
 	  "what would put RoCE traffic into a lossy class, and what mends it (--apply: mend it; --revert: take back)",
 	  "QAVY", "", print_finding },
+	{ "policy", "[--apply]",
+	  "the node policy: wanted and found of each PF, and what is to be done (--apply: do it)", "A", "",
+	  print_policy },
 };
 
 static const struct option options[] = {
@@ -155,7 +158,7 @@ struct environment {
 	const char *socket;
 	const char *name;
 	bool json;
-	bool apply, revert, yes; /* of qos */
+	bool apply, revert, yes; /* of qos, and the first of policy */
 	unsigned int passed, failed, unknown; /* results of checks among the items */
 };
 
@@ -241,7 +244,9 @@ static int ask(struct environment *env, cJSON *request, struct err *err)
 	};
 	int r;
 
-	if (!env->apply && !env->revert) {
+	if (env->apply && !strcmp(env->name, "policy"))
+		cJSON_AddTrueToObject(request, "apply");
+	if ((!env->apply && !env->revert) || !strcmp(env->name, "policy")) {
 		cJSON_AddStringToObject(request, "request", env->name);
 		return client_request(env->socket, request, show, env, err);
 	}

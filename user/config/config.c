@@ -6,6 +6,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "config/policy.h"
 #include "lib/cgroup.h"
 #include "lib/json.h"
 #include "lib/rules.h"
@@ -56,6 +57,8 @@ void config_defaults(struct config *c)
 		.run_dir = "/run/rdma-warden",
 		.state_dir = "/var/lib/rdma-warden",
 		.bpffs = "/sys/fs/bpf/rdma-warden",
+		.modprobe_dir = "/etc/modprobe.d",
+		.operator_dir = "/etc/sriov-operator/pci",
 		.metrics = "127.0.0.1:9779",
 		.effects_interval = 10,
 		.pod_cgroups = { "kubepods.slice", "kubepods" }, /* the kubelet's, by cgroup driver */
@@ -542,6 +545,29 @@ static int read_set_exclusive(struct reader *r, const char *name, const cJSON *v
 	return 0;
 }
 
+static int read_modprobe_dir(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_path(r, name, value, r->config->modprobe_dir);
+}
+
+static int read_node_policy(struct reader *r, const char *name, const cJSON *value)
+{
+	return config_policies(r->file, name, value, r->config->policies, &r->config->policy_count, r->err);
+}
+
+static int read_node_policy_apply(struct reader *r, const char *name, const cJSON *value)
+{
+	if (!cJSON_IsBool(value))
+		return fail(r->err, -EINVAL, "%s: \"%s\" must be true or false", r->file, name);
+	r->config->policy_apply = cJSON_IsTrue(value);
+	return 0;
+}
+
+static int read_operator_dir(struct reader *r, const char *name, const cJSON *value)
+{
+	return read_path(r, name, value, r->config->operator_dir);
+}
+
 static int read_umad(struct reader *r, const char *name, const cJSON *value)
 {
 	static const char *const choices[] = { "nobody", "host" };
@@ -624,6 +650,10 @@ static const struct key keys[] = {
 	{ "bpffs", read_bpffs },
 	{ "metrics", read_metrics },
 	{ "set_exclusive", read_set_exclusive },
+	{ "modprobe_dir", read_modprobe_dir },
+	{ "node_policy", read_node_policy },
+	{ "node_policy_apply", read_node_policy_apply },
+	{ "operator_dir", read_operator_dir },
 	{ "umad", read_umad },
 	{ "qos", read_qos },
 	{ "packets", read_packets },

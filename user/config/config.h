@@ -12,6 +12,7 @@
 
 #include "lib/err.h"
 #include "qos/profile.h"
+#include "sriov/policy.h"
 #include "warden.h"
 
 #define CONFIG_CGROUP_LEN 256
@@ -34,6 +35,11 @@ struct config {
 	char bpffs[PATH_MAX];
 	char metrics[64]; /* ADDRESS:PORT */
 	bool set_exclusive;
+	char modprobe_dir[PATH_MAX]; /* of set_exclusive's file for the next boot */
+	struct node_policy policies[POLICY_COUNT];
+	size_t policy_count;
+	bool policy_apply; /* at the start */
+	char operator_dir[PATH_MAX]; /* the SR-IOV operator's store on the node */
 	bool umad_for_host; /* "umad": "host"; else umad and issm nodes belong to nobody */
 	char pod_cgroups[WARDEN_POD_CGROUPS][CONFIG_CGROUP_LEN]; /* below the root of cgroup v2; "": none */
 	char host_cgroups[CONFIG_HOST_CGROUPS][CONFIG_CGROUP_LEN]; /* below those, and yet the host's */

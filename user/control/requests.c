@@ -10,11 +10,13 @@
 #include "control/args.h"
 #include "control/cni_requests.h"
 #include "control/packet_requests.h"
+#include "control/policy_requests.h"
 #include "control/qos_requests.h"
 #include "lib/util.h"
 #include "loader/loader.h"
 #include "qos/profile.h"
 #include "qos/effects.h"
+#include "rdma/exclusive.h"
 #include "report/text.h"
 #include "track/track.h"
 
@@ -71,6 +73,20 @@ static const char *mechanism(struct loader *loader)
 	return "";
 }
 
+/* null: not known. */
+static void exclusive_json(const struct exclusive *x, cJSON *json)
+{
+	if (x->now == EXCLUSIVE_UNKNOWN)
+		cJSON_AddNullToObject(json, "now");
+	else
+		cJSON_AddBoolToObject(json, "now", x->now == EXCLUSIVE_YES);
+	cJSON_AddStringToObject(json, "problem", x->problem);
+	cJSON_AddBoolToObject(json, "next_boot", x->boot.mode == RDMA_BOOT_EXCLUSIVE);
+	cJSON_AddStringToObject(json, "by", x->boot.by);
+	cJSON_AddStringToObject(json, "against", x->boot.against);
+	cJSON_AddStringToObject(json, "next_boot_problem", x->boot_problem);
+}
+
 static int handle_status(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
 	static const char *const known[] = { NULL };
@@ -88,6 +104,7 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 	cJSON_AddStringToObject(json, "guard", mechanism(s->loader));
 	cJSON_AddBoolToObject(json, "rule_in_force", s->config->mode == MODE_ENFORCE);
 	cJSON_AddNumberToObject(json, "claims", track_claim_count(s->track));
+	exclusive_json(s->exclusive, cJSON_AddObjectToObject(json, "exclusive"));
 	qos = cJSON_AddObjectToObject(json, "qos");
 	cJSON_AddNumberToObject(qos, "samples", s->effects ? (double)effects_rounds(s->effects) : 0);
 	qos_dscp_text(s->config->profile.dscp, set, sizeof(set));
@@ -343,5 +360,6 @@ const struct request_kind request_kinds[] = {
 	{ "qos-apply", handle_qos_apply },
 	{ "attachments", handle_attachments },
 	{ "cni", handle_cni },
+	{ "policy", handle_policy }, /* a line each: the list grows */
 	{ NULL, NULL },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be asked over the control socket: status, capabilities, devices, attachments, cni, claim, release, events, packets, qos. */
+/* What can be asked over the control socket: status, capabilities, devices, attachments, cni, claim, release, events, packets, qos, policy. */
 #ifndef WARDEN_REQUESTS_H
 #define WARDEN_REQUESTS_H
 
@@ -7,6 +7,7 @@
 #include "control/server.h"
 
 struct attach;
+struct exclusive;
 struct loader;
 struct packets;
 struct track;
@@ -22,6 +23,7 @@ struct services {
 	struct work *work;
 	struct attach *attach;
 	struct effects *effects; /* NULL: the counters are not sampled */
+	const struct exclusive *exclusive;
 	/* Reads the ring empty, so that events of before come before what a request changes. */
 	void (*drain)(void *ctx);
 	/* A claim has begun or ended. */

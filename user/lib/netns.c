@@ -243,3 +243,32 @@ void netns_name(uint32_t inum, char *to, size_t size)
 		to[0] = '\0';
 	}
 }
+
+/* The first process that is in it, as the kernel lists them. */
+static bool describe_process(uint32_t inum, char *to, size_t size)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/proc");
+	char path[64], comm[32];
+	struct dirent *entry;
+	struct stat st;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strspn(entry->d_name, "0123456789") == 0 ||
+		    try_snprintf(path, sizeof(path), "/proc/%.16s/ns/net", entry->d_name) || stat(path, &st) ||
+		    st.st_ino != inum)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.16s/comm", entry->d_name);
+		if (read_line(path, comm, sizeof(comm)))
+			continue; /* it has just ended */
+		snprintf(to, size, "process %s (%s)", entry->d_name, comm);
+		return true;
+	}
+	return false;
+}
+
+void netns_describe(uint32_t inum, char *to, size_t size)
+{
+	netns_name(inum, to, size);
+	if (!to[0] && !describe_process(inum, to, size))
+		snprintf(to, size, "netns %u", inum);
+}

@@ -50,4 +50,7 @@ int netns_open_cookie(uint64_t cookie);
 /* Its name in /run/netns, or "" (which includes one that only processes keep). */
 void netns_name(uint32_t inum, char *to, size_t size);
 
+/* What keeps it, for people: its name, or a process of it as "process 12 (pause)", or its number. */
+void netns_describe(uint32_t inum, char *to, size_t size);
+
 #endif

@@ -11,9 +11,8 @@
 #include "lib/log.h"
 #include "lib/util.h"
 
-void notify_ready(void)
+static void notify(const char *message)
 {
-	static const char message[] = "READY=1";
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
@@ -25,6 +24,19 @@ void notify_ready(void)
 	if (addr.sun_path[0] == '@')
 		addr.sun_path[0] = '\0'; /* an abstract name */
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL, (struct sockaddr *)&addr, len) < 0)
-		pr_warn("cannot tell systemd that the service is ready: %s", strerror(errno));
+	if (fd < 0 || sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&addr, len) < 0)
+		pr_warn("cannot tell systemd \"%s\": %s", message, strerror(errno));
+}
+
+void notify_ready(void)
+{
+	notify("READY=1");
+}
+
+void notify_extend(unsigned int seconds)
+{
+	char message[64];
+
+	snprintf(message, sizeof(message), "EXTEND_TIMEOUT_USEC=%u000000", seconds);
+	notify(message);
 }

@@ -419,13 +419,13 @@ bool loader_is_first(const struct loader *l)
 	return l->fresh;
 }
 
-void loader_note_netns_mode(struct loader *l, bool exclusive)
+void loader_note_netns_mode(struct loader *l, bool exclusive, const char *next_boot)
 {
 	if (exclusive)
-		features_set(&l->features, "kernel.rdma-netns", FEATURE_ACTIVE, "exclusive", "%s", "");
+		features_set(&l->features, "kernel.rdma-netns", FEATURE_ACTIVE, "exclusive", "%s", next_boot);
 	else
-		features_set(&l->features, "kernel.rdma-netns", FEATURE_FALLBACK, "shared", "%s",
-			     "the kernel lets every netns open every device; the guard alone tells them apart");
+		features_set(&l->features, "kernel.rdma-netns", FEATURE_FALLBACK, "shared",
+			     "the guard alone tells the netns apart; %s", next_boot);
 }
 
 /* What the rule knows and this version does not judge: said, so that nobody takes silence for safety. */

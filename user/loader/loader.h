@@ -80,8 +80,8 @@ bool loader_waits_for(const struct loader *loader, const char *module);
 bool loader_audits_kernel_copy(const struct loader *loader);
 /* As settings.judged_twice (warden.h): whose touches a second program judges too. */
 uint32_t loader_judged_twice(const struct loader *loader);
-/* What the RDMA subsystem itself does about netns, as a feature among the others. */
-void loader_note_netns_mode(struct loader *loader, bool exclusive);
+/* What the RDMA subsystem itself does about netns, as a feature among the others, and what it will do after a boot. */
+void loader_note_netns_mode(struct loader *loader, bool exclusive, const char *next_boot);
 
 enum guard_mechanism loader_mechanism(const struct loader *loader);
 

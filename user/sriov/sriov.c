@@ -145,6 +145,8 @@ static int parse_netdev(const struct nlmsghdr *h, void *ctx)
 
 		if (type == IFLA_ADDRESS && len == sizeof(n->mac))
 			memcpy(n->mac, mnl_attr_get_payload(attr), sizeof(n->mac));
+		else if (type == IFLA_PERM_ADDRESS && len == sizeof(n->permanent_mac))
+			memcpy(n->permanent_mac, mnl_attr_get_payload(attr), sizeof(n->permanent_mac));
 		else if (type == IFLA_MTU && len == sizeof(uint32_t))
 			n->mtu = mnl_attr_get_u32(attr);
 		else if (type == IFLA_PROMISCUITY && len == sizeof(uint32_t))

@@ -21,7 +21,7 @@ struct sriov_vf {
 
 struct sriov_netdev {
 	char name[IF_NAMESIZE];
-	uint8_t mac[6];
+	uint8_t mac[6], permanent_mac[6]; /* the latter zero: the driver does not say */
 	uint32_t mtu, promiscuity, allmulti;
 };
 
@@ -75,5 +75,14 @@ enum sriov_driver {
 
 /* What the function is bound to and, where `name` is not NULL, the driver's name, "" without one. -ENODEV: no such function. */
 int sriov_driver_get(const char *pci, enum sriov_driver *driver, char *name, size_t size);
+/* Of a netdev in the caller's netns; each 0 or -errno. */
+int sriov_set_up(const char *netdev);
+int sriov_set_mtu(const char *netdev, uint32_t mtu);
+
+/*
+ * The netdevs with a PCI function as parent that are in other netns than the caller's: `visit` gets the function, the
+ * netdev's name and what the netns is called. 0 or -errno.
+ */
+int sriov_away_each(void (*visit)(const char *pci, const char *netdev, const char *netns, void *ctx), void *ctx);
 
 #endif
