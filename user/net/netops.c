@@ -59,10 +59,6 @@ static int parse_link_attr(const struct nlattr *attr, void *ctx)
 	case IFLA_ALLMULTI:
 		take_u32(attr, &link->allmulti);
 		break;
-	case IFLA_PARENT_DEV_NAME: /* since 5.14 */
-		if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			snprintf(link->parent, sizeof(link->parent), "%s", mnl_attr_get_str(attr));
-		break;
 	case IFLA_PROP_LIST:
 		take_altnames(attr, link);
 		break;

@@ -25,7 +25,6 @@ struct netdev_link {
 	char parent[32]; /* the PCI function or auxiliary device that it is of, in whatever netns; "": none */
 	uint8_t mac[6]; /* zero: it has none of six bytes */
 	uint32_t mtu;
-	char parent[32]; /* the PCI function, "" for one without a device */
 	uint32_t promiscuity, allmulti; /* how many want it; the second is told from 6.4 on */
 	char altname[NETDEV_ALTNAMES][NETDEV_ALTNAME_LEN];
 	size_t altnames; /* those beyond NETDEV_ALTNAMES are left out */
