@@ -62,6 +62,16 @@ static bool is_set(struct node *n)
 	return link.mtu == 1400;
 }
 
+static int do_rename(struct node *n)
+{
+	return netdev_rename(n->nl, n->v, "v9", &n->err);
+}
+
+static bool renamed(struct node *n)
+{
+	return netdev_find(n->nl, "v9") == (int)n->v;
+}
+
 static int do_altname(struct node *n)
 {
 	return netdev_altname_remove(n->nl, n->v, "other", &n->err);
@@ -118,6 +128,7 @@ static const struct {
 } operations[] = {
 	{ "netdev.move", do_move, moved },
 	{ "netdev.set", do_set, is_set },
+	{ "netdev.rename", do_rename, renamed },
 	{ "netdev.altname", do_altname, altname_gone },
 	{ "netdev.configure", do_configure, configured },
 	{ "netdev.flush", do_flush, flushed },

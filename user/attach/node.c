@@ -326,43 +326,19 @@ int node_netdev_fetch(const struct record *record, int netns, struct err *err)
 	return make_as_before(record, err);
 }
 
-/*
- * A driver may take the MAC that the PF has set only by a reset: igbvf makes one when it goes down. Not before it has its
- * carrier, or it would meet the reset that it made when it came up.
- */
-static int mac_by_reset(struct rtnl *nl, int netns, uint32_t ifindex, const uint8_t mac[6], struct err *err)
-{
-	const struct netdev_change up = { .state = NETDEV_UP }, down = { .state = NETDEV_DOWN };
-	struct netdev_link link = {};
-	int r = netdev_set(nl, ifindex, &up, err);
-
-	if (r)
-		return r;
-	netdev_wait_carrier(netns, ifindex, HOME_MS, NULL);
-	r = netdev_set(nl, ifindex, &down, err);
-	if (!r && netdev_link_get(nl, ifindex, &link))
-		r = fail(err, -EIO, "netdev %u: it cannot be read", ifindex);
-	if (!r && memcmp(link.mac, mac, sizeof(link.mac)) != 0)
-		r = netdev_mac_set(nl, ifindex, mac, MAC_MS, err);
-	return r;
-}
-
 int node_netdev_finish(const struct record *record, struct err *err)
 {
 	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
-	_cleanup_close_ int home = host_netns(err);
 	struct node_device now;
 	struct netdev_change last = { .state = record->host_up ? NETDEV_UP : NETDEV_DOWN };
-	int r = home < 0 ? home : node_device_find(record->pci, is_pci(record->pci), &now, err);
+	int r = node_device_find(record->pci, is_pci(record->pci), &now, err);
 
 	if (r || !now.link.ifindex)
 		return r == -ENODEV ? 0 : r;
 	r = rtnl_open(&nl, -1);
 	if (r)
 		return fail(err, r, "rtnetlink: %s", strerror(-r));
-	if (memcmp(now.link.mac, record->host_mac, sizeof(now.link.mac)) != 0 &&
-	    netdev_mac_set(nl, now.link.ifindex, record->host_mac, 0, err))
-		r = mac_by_reset(nl, home, now.link.ifindex, record->host_mac, err);
+	r = netdev_mac_set(nl, now.link.ifindex, record->host_mac, MAC_MS, err);
 	return r ? r : netdev_set(nl, now.link.ifindex, &last, err);
 }
 
