@@ -253,7 +253,7 @@ static int run_mac(char **args)
 
 	read_mac(args[2], mac);
 	r = r ? r : rtnl_open(&nl, port.netns_fd);
-	return r ? r : netdev_mac_set(nl, port.ifindex, mac, 2000, &err);
+	return r ? r : netdev_mac_set(nl, port.ifindex, mac, 6000, &err);
 }
 
 static int run_announce(char **args)

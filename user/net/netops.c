@@ -462,16 +462,33 @@ static bool has_mac(struct rtnl *nl, uint32_t ifindex, const uint8_t mac[6], int
 	return !*r && !memcmp(now.mac, mac, sizeof(now.mac));
 }
 
-/* Some drivers (igbvf) let nobody set a MAC where the PF has set one, and take the PF's when they reset the VF: that is at its end. */
-static int cycle(struct rtnl *nl, uint32_t ifindex)
+static void wait_running(struct rtnl *nl, uint32_t ifindex, uint64_t deadline)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	struct netdev_link link;
+
+	while (!netdev_link_get(nl, ifindex, &link) && !(link.flags & IFF_RUNNING) && boot_ns() < deadline)
+		nanosleep(&pause, NULL);
+}
+
+/*
+ * Some drivers (igbvf) let nobody set a MAC where the PF has set one, and take the PF's when they reset the VF: that is when the
+ * netdev goes down. It must not meet the reset that the driver makes when it comes up, which is over with the carrier.
+ */
+static void cycle(struct rtnl *nl, uint32_t ifindex, uint64_t deadline)
 {
 	const struct netdev_change up = { .state = NETDEV_UP }, down = { .state = NETDEV_DOWN };
 	struct netdev_link link;
-	int r = netdev_link_get(nl, ifindex, &link);
-	bool was_up = link.flags & IFF_UP;
+	bool was_up;
 
-	r = r ? r : netdev_set(nl, ifindex, was_up ? &down : &up, NULL);
-	return r ? r : netdev_set(nl, ifindex, was_up ? &up : &down, NULL);
+	if (netdev_link_get(nl, ifindex, &link))
+		return;
+	was_up = link.flags & IFF_UP;
+	if (!was_up && netdev_set(nl, ifindex, &up, NULL))
+		return;
+	wait_running(nl, ifindex, deadline);
+	if (!netdev_set(nl, ifindex, &down, NULL) && was_up)
+		netdev_set(nl, ifindex, &up, NULL);
 }
 
 int netdev_mac_set(struct rtnl *nl, uint32_t ifindex, const uint8_t mac[6], int timeout_ms, struct err *err)
@@ -493,7 +510,7 @@ int netdev_mac_set(struct rtnl *nl, uint32_t ifindex, const uint8_t mac[6], int 
 				       : fail(err, -EIO, "netdev %u: the driver took the MAC and does not have it",
 					      ifindex);
 		if (refused == -EADDRNOTAVAIL && !cycled)
-			cycle(nl, ifindex);
+			cycle(nl, ifindex, deadline);
 		cycled = true;
 		nanosleep(&pause, NULL); /* no message tells when a driver is ready to hear it again */
 		if (pause.tv_nsec < 100000000)
