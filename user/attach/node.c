@@ -18,7 +18,7 @@
 #include "rdma/rdma.h"
 
 #define HOME_MS 10000 /* the kernel takes a netns down in the background */
-#define MAC_MS 2000 /* a VF may be in a reset by its PF */
+#define MAC_MS 10000 /* a VF may be in a reset by its PF */
 #define PROBE_MS 250 /* of a conflict: three questions */
 #define PROBES 3
 
