@@ -714,9 +714,6 @@ static int serve(struct daemon *d, struct err *err)
 		r = open_attach(d, err);
 	if (!r)
 		r = server_open(&d->server, d->loop, &options, err);
-	/* What was half done is brought home beside the first calls: each VF is one thread's at a time. */
-	if (!r && work_start(d->work, recover, recovered, d))
-		r = fail(err, -ENOMEM, "out of memory");
 	if (r)
 		return r;
 	if (loader_keep(d->loader))
