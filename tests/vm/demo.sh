@@ -101,7 +101,7 @@ worked() { [ "$status" = 0 ]; }
 refused() { [ "$status" = 3 ]; }
 ended_with_an_error() { [ "$status" != 0 ]; }
 # What this version of the warden does not judge yet is said too, and is no lack of the kernel.
-lacks_nothing() { ! grep unavailable <<<"$output" | grep -qv 'not in this version'; }
+lacks_nothing() { ! grep unavailable <<<"$output" | grep -qEv 'not in (this version|use)'; }
 
 said() { grep -qE -- "$1" <<<"$output"; }
 
