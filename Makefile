@@ -130,6 +130,7 @@ $(BUILD)/tests/bpf/%_test: $(BUILD)/obj/tests/bpf/%_test.o $(TEST_COMMON) $(LIB)
 VERBS_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/tools/uverbs/*.c))
 $(BUILD)/uverbs: $(VERBS_OBJ)
 $(BUILD)/frame: $(BUILD)/obj/tests/common/frames.o $(LIB)
+$(BUILD)/attach-alone: $(LIB)
 
 $(BUILD)/attack: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/attack/*.c)) $(VERBS_OBJ)
 	$(call say,LINK)
@@ -142,7 +143,7 @@ $(BUILD)/nodeops: $(BUILD)/obj/tests/tools/nodeops.o $(LIB)
 
 $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o
 	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS) $^ -o $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # A wardend of "another version", whose claims have grown: the lab upgrades to it and back under attack.
 OTHER := $(BUILD)/other-layout

@@ -10,6 +10,7 @@
 
 #include "attach/internal.h"
 #include "attach/node.h"
+#include "lib/fault.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -119,8 +120,15 @@ static int step_vf(struct add *add, struct cni_error *e)
 	struct err err;
 	int r;
 
-	if (!wants_netdev(conf_of(add)) || !add->record->has_vf)
+	if (!wants_netdev(conf_of(add)))
 		return 0;
+	/* What has no PF that tells of it cannot be set, and is not passed over in silence. */
+	if (!add->record->has_vf)
+		return node_vf_settings(conf_of(add)) ? cni_fail(e, CNI_INVALID_NETCONF,
+								 "device %s: its PF, which is to set what the "
+								 "configuration asks for, is not there",
+								 add->record->pci)
+						      : 0;
 	r = step(add, STEP_VF, false, e);
 	if (r)
 		return r;
@@ -174,7 +182,8 @@ static int step_claim(struct add *add, struct cni_error *e)
 	r = step(add, STEP_CLAIM, false, e);
 	if (r)
 		return r;
-	r = hooks->claim(&claim, &err, hooks->ctx);
+	fail(&err, -EIO, "the claim");
+	r = fault_around("attach.claim", hooks->claim(&claim, &err, hooks->ctx));
 	return r ? cni_fail(e, r == -EEXIST || r == -ENODEV ? CNI_TRY_AGAIN : CNI_INTERNAL, "%s", err.text) : 0;
 }
 
@@ -314,6 +323,12 @@ static int take_steps(struct add *add, struct cni_error *e)
 	return r;
 }
 
+static bool is_alive(const struct attach *a, const struct record *r)
+{
+	return r->step == STEP_ATTACHED && !strcmp(a->boot_id, r->boot_id) &&
+	       node_netns_lives(r->netns_path, &r->netns);
+}
+
 /* A container that is attached already, or a VF that another one has. What is dead of them is brought home first. */
 static int make_room(struct add *add, struct cni_error *e)
 {
@@ -324,7 +339,7 @@ static int make_room(struct add *add, struct cni_error *e)
 
 	if (!old)
 		return 0;
-	if (old->step == STEP_ATTACHED && node_netns_lives(&old->netns) && !strcmp(old->boot_id, a->boot_id))
+	if (is_alive(a, old))
 		return cni_fail(e, CNI_TRY_AGAIN, "device %s is attached to container %s (%s)", conf->device_id,
 				old->container_id, old->owner);
 	if (attach_home(a, old, &why))
@@ -355,7 +370,8 @@ static int begin(struct add *add, struct cni_error *e)
 	rdma = wants_rdma(add, e);
 	if (rdma < 0)
 		return rdma;
-	if (rdma && !a->options.hooks.clean(conf_of(add)->device_id, unclean, sizeof(unclean), a->options.hooks.ctx))
+	if (rdma && !a->options.hooks.clean(conf_of(add)->device_id, wants_netdev(conf_of(add)), unclean,
+					    sizeof(unclean), a->options.hooks.ctx))
 		return cni_fail(e, CNI_TRY_AGAIN, "device %s is not clean: %s", conf_of(add)->device_id, unclean);
 	add->record = new_record(add, rdma);
 	if (!add->record)
@@ -392,31 +408,69 @@ static int run(struct add *add, struct cni_error *e)
 	return r;
 }
 
-static int check_again(struct call *call, struct cni_error *e)
+/*
+ * The container has such an interface already: for the same device, make_room() decides. Of another one it is an error, or
+ * what is left of a container of the same name, or of one whose IPAM did not take the address back.
+ */
+static int retire(struct call *call, struct cni_error *e)
 {
-	struct record *old = records_find(call->attach, call->env.container_id, call->env.ifname, call->conf.role);
+	struct attach *a = call->attach;
+	struct cni_error why = {};
+	struct hold hold;
+	struct record *old = records_hold(a, call->env.container_id, call->env.ifname, call->conf.role, &hold);
+	bool same;
+	int r = 0;
 
-	if (!old || strcmp(old->pci, call->conf.device_id) == 0)
-		return 0; /* for the same device, make_room() decides */
-	return cni_fail(e, CNI_INVALID_ENVIRONMENT, "container %s has an interface %s already, of device %s",
-			old->container_id, old->ifname, old->pci);
+	if (!old)
+		return 0;
+	same = !strcmp(old->pci, call->conf.device_id);
+	if (is_alive(a, old))
+		r = same ? 0
+			 : cni_fail(e, CNI_INVALID_ENVIRONMENT,
+				    "container %s has an interface %s already, of device %s", old->container_id,
+				    old->ifname, old->pci);
+	else if (attach_home(a, old, &why))
+		r = cni_fail(e, CNI_TRY_AGAIN, "container %s had an interface %s, which is not home: %s",
+			     call->env.container_id, call->env.ifname, why.msg);
+	hold_give(a, &hold);
+	return r;
+}
+
+/* "rdma" without a deviceID is about the interface that the plugin before it has made. */
+static int name_device(struct call *call, int netns, struct cni_error *e)
+{
+	struct netconf *conf = &call->conf;
+	struct err err;
+
+	if (conf->device_id[0])
+		return 0;
+	if (node_netdev_parent(netns, call->env.ifname, conf->device_id, sizeof(conf->device_id), &err))
+		return cni_fail(e, CNI_INVALID_NETCONF, "there is no \"deviceID\", and %s", err.text);
+	conf->device_is_pci = strchr(conf->device_id, ':') != NULL;
+	return 0;
 }
 
 int attach_add(struct call *call, struct cni_error *e)
 {
 	struct add add = { .call = call };
+	struct hold attachment, hold;
 	_cleanup_close_ int netns = -1;
-	struct hold hold;
 	struct err err;
 	int r;
 
 	netns = add.netns = netns_open(call->env.netns, 0, &err);
 	if (netns < 0)
 		return cni_fail(e, netns == -ENOENT ? CNI_INVALID_NETNS : CNI_INTERNAL, "%s", err.text);
-	hold_take(call->attach, &hold, call->conf.device_id);
-	r = check_again(call, e);
-	if (!r)
+	r = name_device(call, netns, e);
+	if (r)
+		return r;
+	hold_attachment(call->attach, &attachment, call);
+	r = retire(call, e);
+	if (!r) {
+		hold_take(call->attach, &hold, call->conf.device_id);
 		r = run(&add, e);
-	hold_give(call->attach, &hold);
+		hold_give(call->attach, &hold);
+	}
+	hold_give(call->attach, &attachment);
 	return r;
 }

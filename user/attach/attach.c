@@ -30,6 +30,16 @@ void hold_take(struct attach *a, struct hold *hold, const char *name)
 	pthread_mutex_unlock(&a->lock);
 }
 
+/* A blank is in no device's name, so it is not taken for one. */
+void hold_attachment(struct attach *a, struct hold *hold, const struct call *call)
+{
+	char name[sizeof(hold->name)];
+
+	snprintf(name, sizeof(name), "attachment %s:%s%s", call->env.container_id, call->env.ifname,
+		 call->conf.role == NETCONF_RDMA ? ":rdma" : "");
+	hold_take(a, hold, name);
+}
+
 void hold_give(struct attach *a, struct hold *hold)
 {
 	struct hold **p = &a->holds;
@@ -70,20 +80,57 @@ void records_remove(struct attach *a, struct record *record)
 	pthread_mutex_unlock(&a->lock);
 }
 
-struct record *records_find(struct attach *a, const char *container_id, const char *ifname, enum netconf_role role)
+static struct record *find_locked(const struct attach *a, const char *container_id, const char *ifname,
+				  enum netconf_role role)
 {
-	struct record *found = NULL;
-
-	pthread_mutex_lock(&a->lock);
-	for (size_t i = 0; !found && i < a->count; i++) {
+	for (size_t i = 0; i < a->count; i++) {
 		struct record *r = a->records[i];
 
 		if (!strcmp(r->container_id, container_id) && !strcmp(r->ifname, ifname) &&
 		    (r->role == NETCONF_RDMA) == (role == NETCONF_RDMA))
-			found = r;
+			return r;
 	}
+	return NULL;
+}
+
+struct record *records_find(struct attach *a, const char *container_id, const char *ifname, enum netconf_role role)
+{
+	struct record *found;
+
+	pthread_mutex_lock(&a->lock);
+	found = find_locked(a, container_id, ifname, role);
 	pthread_mutex_unlock(&a->lock);
 	return found;
+}
+
+static bool device_of(struct attach *a, const char *container_id, const char *ifname, enum netconf_role role,
+		      char pci[WARDEN_PARENT_LEN])
+{
+	const struct record *found;
+
+	pthread_mutex_lock(&a->lock);
+	found = find_locked(a, container_id, ifname, role);
+	if (found)
+		memcpy(pci, found->pci, WARDEN_PARENT_LEN);
+	pthread_mutex_unlock(&a->lock);
+	return found;
+}
+
+struct record *records_hold(struct attach *a, const char *container_id, const char *ifname, enum netconf_role role,
+			    struct hold *hold)
+{
+	for (;;) {
+		char pci[WARDEN_PARENT_LEN];
+		struct record *r;
+
+		if (!device_of(a, container_id, ifname, role, pci))
+			return NULL;
+		hold_take(a, hold, pci);
+		r = records_find(a, container_id, ifname, role);
+		if (r && !strcmp(r->pci, pci))
+			return r;
+		hold_give(a, hold);
+	}
 }
 
 struct record *records_by_device(struct attach *a, const char *pci, enum netconf_role role, const struct record *except)
@@ -172,45 +219,67 @@ void attach_close(struct attach *a)
 	free(a);
 }
 
-/* One that is to be brought home, and was not looked at in this round; NULL: none. */
-static struct record *next_half_done(struct attach *a, const struct record *const *seen, size_t count)
+/* What another boot attached has nothing on this node but what IPAM holds, and its DEL comes for that. */
+static bool is_half_done(const struct attach *a, const struct record *r)
 {
-	struct record *found = NULL;
+	return r->step != STEP_ATTACHED && !strcmp(r->boot_id, a->boot_id);
+}
+
+/* Of one that is to be brought home: what it is found by again. */
+struct half_done {
+	char container_id[CNI_ID_LEN];
+	char ifname[IF_NAMESIZE];
+	enum netconf_role role;
+};
+
+static size_t list_half_done(struct attach *a, struct half_done **list)
+{
+	size_t count = 0;
 
 	pthread_mutex_lock(&a->lock);
-	for (size_t i = 0; !found && i < a->count; i++) {
-		struct record *r = a->records[i];
-		bool known = false;
+	*list = calloc(a->count + 1, sizeof(**list));
+	for (size_t i = 0; *list && i < a->count; i++) {
+		const struct record *r = a->records[i];
+		struct half_done *one = *list + count;
 
-		for (size_t s = 0; s < count; s++)
-			known |= seen[s] == r;
-		/* What another boot attached has nothing on this node but what IPAM holds, and its DEL comes for that. */
-		if (!known && r->step != STEP_ATTACHED && !strcmp(r->boot_id, a->boot_id))
-			found = r;
+		if (!is_half_done(a, r))
+			continue;
+		memcpy(one->container_id, r->container_id, sizeof(one->container_id));
+		memcpy(one->ifname, r->ifname, sizeof(one->ifname));
+		one->role = r->role;
+		count++;
 	}
 	pthread_mutex_unlock(&a->lock);
-	return found;
+	return count;
+}
+
+/* Calls come meanwhile: by now it may be home, or its container may be attached anew. */
+static void recover_one(struct attach *a, const struct half_done *one)
+{
+	char what[CNI_ID_LEN + 64];
+	struct cni_error e = {};
+	struct record *r;
+	struct hold hold;
+
+	r = records_hold(a, one->container_id, one->ifname, one->role, &hold);
+	if (!r)
+		return;
+	if (is_half_done(a, r)) {
+		snprintf(what, sizeof(what), "%s of container %.64s", r->pci, r->container_id);
+		pr_info("attachment of %s stopped at \"%s\": it is brought home", what, record_step_name(r->step));
+		if (attach_home(a, r, &e))
+			pr_warn("attachment of %s: %s; it is tried again later", what, e.msg);
+	}
+	hold_give(a, &hold);
 }
 
 void attach_recover(struct attach *a)
 {
-	_cleanup_free_ const struct record **seen = calloc(a->count + 1, sizeof(*seen));
-	size_t count = 0, most = a->count;
-	struct record *r;
+	_cleanup_free_ struct half_done *list = NULL;
+	size_t count = list_half_done(a, &list);
 
-	while (seen && count < most && (r = next_half_done(a, seen, count))) {
-		char what[CNI_ID_LEN + 64];
-		struct cni_error e = {};
-		struct hold hold;
-
-		snprintf(what, sizeof(what), "%s of container %.64s", r->pci, r->container_id);
-		seen[count++] = r; /* compared, and no more looked into */
-		hold_take(a, &hold, r->pci);
-		pr_info("attachment of %s stopped at \"%s\": it is brought home", what, record_step_name(r->step));
-		if (attach_home(a, r, &e))
-			pr_warn("attachment of %s: %s; it is tried again later", what, e.msg);
-		hold_give(a, &hold);
-	}
+	for (size_t i = 0; i < count; i++)
+		recover_one(a, &list[i]);
 }
 
 /* ---- calls ---- */

@@ -31,8 +31,11 @@ struct attach_hooks {
 	int (*claim)(const struct attach_claim *claim, struct err *err, void *ctx);
 	/* It is nobody's. That it was nobody's is no error. */
 	void (*release)(const char *device, void *ctx);
-	/* Whether nothing of an owner is left on the function and its RDMA device; `why` says what. */
-	bool (*clean)(const char *device, char *why, size_t size, void *ctx);
+	/*
+	 * Whether nothing of an owner is left on the RDMA device, and on the function where `netdev` says that its netdev is
+	 * to be home, too; `why` says what.
+	 */
+	bool (*clean)(const char *device, bool netdev, char *why, size_t size, void *ctx);
 	/* Something that an operator has to know. */
 	void (*fault)(const char *text, void *ctx);
 	void *ctx;
@@ -43,13 +46,13 @@ struct attach_options {
 	struct attach_hooks hooks;
 };
 
-/* Reads the journal. attach_recover() is to be called before anything else. 0 or -errno. */
+/* Reads the journal; attach_recover() is to be called next. 0 or -errno. */
 int attach_open(struct attach **attach, const struct attach_options *options, struct err *err);
 void attach_close(struct attach *attach);
 
 /*
  * Ends what was half done, in whatever way it had gone: an ADD that was not answered is undone, a DEL finished. What cannot
- * be ended now is tried again by the next call that concerns it. It waits, as attach_call() does.
+ * be ended now is tried again by the next call that concerns it. It waits, as attach_call() does, and may run beside it.
  */
 void attach_recover(struct attach *attach);
 

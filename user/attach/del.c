@@ -26,17 +26,17 @@ static int del_unknown(struct call *call, struct cni_error *e)
 int attach_del(struct call *call, struct cni_error *e)
 {
 	struct attach *a = call->attach;
-	struct record *r = records_find(a, call->env.container_id, call->env.ifname, call->conf.role);
-	struct hold hold;
+	struct hold attachment, hold;
+	struct record *r;
 	int done;
 
-	if (!r)
-		return del_unknown(call, e);
-	hold_take(a, &hold, r->pci);
-	/* Whoever had the VF until now may have brought it home. */
-	r = records_find(a, call->env.container_id, call->env.ifname, call->conf.role);
-	done = r ? attach_home(a, r, e) : 0;
-	hold_give(a, &hold);
+	/* An ADD that its runtime gave up, and that is not over here, is waited for: it would stay for ever. */
+	hold_attachment(a, &attachment, call);
+	r = records_hold(a, call->env.container_id, call->env.ifname, call->conf.role, &hold);
+	done = r ? attach_home(a, r, e) : del_unknown(call, e);
+	if (r)
+		hold_give(a, &hold);
+	hold_give(a, &attachment);
 	return done;
 }
 
@@ -70,16 +70,14 @@ int attach_check(struct call *call, struct cni_error *e)
 {
 	const struct ipam_call ipam = { .conf = &call->conf, .env = &call->env, .deadline_ns = call->deadline_ns };
 	struct attach *a = call->attach;
-	struct record *r = records_find(a, call->env.container_id, call->env.ifname, call->conf.role);
 	struct hold hold;
+	struct record *r = records_hold(a, call->env.container_id, call->env.ifname, call->conf.role, &hold);
 	int done;
 
 	if (!r)
 		return cni_fail(e, CNI_UNKNOWN_CONTAINER, "container %s has no interface %s", call->env.container_id,
 				call->env.ifname);
-	hold_take(a, &hold, r->pci);
-	r = records_find(a, call->env.container_id, call->env.ifname, call->conf.role);
-	if (!r || r->step != STEP_ATTACHED)
+	if (r->step != STEP_ATTACHED)
 		done = cni_fail(e, CNI_UNKNOWN_CONTAINER, "container %s has no interface %s (any more)",
 				call->env.container_id, call->env.ifname);
 	else
@@ -115,7 +113,6 @@ static bool next_garbage(struct call *call, size_t skip, struct record *names)
 			continue;
 		memcpy(names->container_id, r->container_id, sizeof(names->container_id));
 		memcpy(names->ifname, r->ifname, sizeof(names->ifname));
-		memcpy(names->pci, r->pci, sizeof(names->pci));
 		found = true;
 	}
 	pthread_mutex_unlock(&a->lock);
@@ -132,12 +129,12 @@ int attach_gc(struct call *call, struct cni_error *e)
 	int done = 0;
 
 	while (next_garbage(call, failed, &names)) {
-		struct record *r;
 		struct hold hold;
+		struct record *r = records_hold(a, names.container_id, names.ifname, call->conf.role, &hold);
 
-		hold_take(a, &hold, names.pci);
-		r = records_find(a, names.container_id, names.ifname, call->conf.role);
-		if (r && attach_home(a, r, &why)) {
+		if (!r)
+			continue;
+		if (attach_home(a, r, &why)) {
 			failed++;
 			done = cni_fail(e, CNI_TRY_AGAIN, "container %s: %s", names.container_id, why.msg);
 		}

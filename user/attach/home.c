@@ -9,6 +9,7 @@
 
 #include "attach/internal.h"
 #include "attach/node.h"
+#include "lib/fault.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -59,7 +60,7 @@ static bool is_clean(struct attach *a, const struct record *r, struct cni_error 
 {
 	char why[256];
 
-	if (!r->has_rdma || a->options.hooks.clean(r->pci, why, sizeof(why), a->options.hooks.ctx))
+	if (!r->has_rdma || a->options.hooks.clean(r->pci, r->has_netdev, why, sizeof(why), a->options.hooks.ctx))
 		return true;
 	cni_fail(e, CNI_TRY_AGAIN, "device %s is back and not clean: %s", r->pci, why);
 	return false;
@@ -78,14 +79,34 @@ static bool is_of_this_boot(const struct attach *a, const struct record *r)
 static int undo(struct attach *a, struct record *r, struct cni_error *e)
 {
 	_cleanup_close_ int netns = node_netns_open(r->netns_path, &r->netns);
-	int done;
+	int done = 0;
 
 	if (r->has_rdma || r->softroce)
-		a->options.hooks.release(node_claim_name(r), a->options.hooks.ctx);
+		done = fault_around("attach.release",
+				    (a->options.hooks.release(node_claim_name(r), a->options.hooks.ctx), 0));
+	if (done)
+		return cni_fail(e, CNI_INTERNAL, "the claim on %s: %s", r->pci, strerror(-done));
 	done = fetch_devices(r, netns, e);
 	if (done)
 		return done;
 	return is_clean(a, r, e) ? 0 : -EBUSY;
+}
+
+/*
+ * From here on nothing turns it round. A journal that cannot be written to (a full disk) is no reason to leave a VF where it
+ * is: what is found again after a crash is then an attachment whose devices are home, and its DEL comes again.
+ */
+static void begin_way_back(struct attach *a, struct record *r)
+{
+	struct err err;
+
+	if (r->step >= STEP_DELETE)
+		return;
+	r->has_ipam &= r->step >= STEP_IPAM; /* what had not come to IPAM does not go there on the way back either */
+	if (!record_advance(a->folder, r, STEP_DELETE, NULL, true, &err))
+		return;
+	pr_warn("%s; it is brought home all the same", err.text);
+	r->step = STEP_DELETE;
 }
 
 int attach_home(struct attach *a, struct record *r, struct cni_error *e)
@@ -93,19 +114,17 @@ int attach_home(struct attach *a, struct record *r, struct cni_error *e)
 	struct err err;
 	int done = 0;
 
-	/* From here on nothing turns it round. What had not come to IPAM does not go there on the way back either. */
-	if (r->step < STEP_DELETE) {
-		r->has_ipam &= r->step >= STEP_IPAM;
-		if (record_advance(a->folder, r, STEP_DELETE, NULL, true, &err))
-			return cni_fail(e, CNI_IO, "%s", err.text);
-	}
+	begin_way_back(a, r);
 	/* The devices first: an IPAM that does not answer is no reason to keep them from others. */
-	if (r->step == STEP_DELETE && is_of_this_boot(a, r))
-		done = undo(a, r, e);
-	if (!done && r->step == STEP_DELETE && record_advance(a->folder, r, STEP_HOME, NULL, false, &err))
-		done = cni_fail(e, CNI_IO, "%s", err.text);
-	if (!done)
-		done = give_back(r, e);
+	if (r->step == STEP_DELETE) {
+		done = is_of_this_boot(a, r) ? undo(a, r, e) : 0;
+		if (done)
+			return done;
+		/* One that does not say so on the disk must not find another's devices after a restart: it ends here, or stays. */
+		if (record_advance(a->folder, r, STEP_HOME, NULL, false, &err))
+			pr_warn("%s; it is home all the same", err.text);
+	}
+	done = give_back(r, e);
 	if (done)
 		return done;
 	if (record_remove(a->folder, r, &err))

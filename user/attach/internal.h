@@ -12,6 +12,8 @@
 
 #define ATTACH_IPAM_MS 100000 /* Spiderpool's own budget */
 
+struct call;
+
 struct attach {
 	struct attach_options options;
 	char folder[PATH_MAX]; /* of the journal */
@@ -29,8 +31,9 @@ struct hold {
 	char name[CNI_ID_LEN + 64];
 };
 
-/* Waits until nobody else has the name. */
+/* Waits until nobody else has the name. Who holds both takes the attachment's before the VF's. */
 void hold_take(struct attach *attach, struct hold *hold, const char *name);
+void hold_attachment(struct attach *attach, struct hold *hold, const struct call *call);
 void hold_give(struct attach *attach, struct hold *hold);
 
 /* The table. A record that is in it is changed only by who holds its VF. */
@@ -38,6 +41,11 @@ int records_add(struct attach *attach, struct record *record);
 void records_remove(struct attach *attach, struct record *record); /* and does not free it */
 struct record *records_find(struct attach *attach, const char *container_id, const char *ifname,
 			    enum netconf_role role);
+/*
+ * The same, with its VF held: until then it may have gone, and the pointer with it. NULL: there is none, and nothing is held.
+ */
+struct record *records_hold(struct attach *attach, const char *container_id, const char *ifname, enum netconf_role role,
+			    struct hold *hold);
 /*
  * Whose the device is, but for `except`; a chain's second part (the role rdma) is beside its first. NULL: nobody's, or of one
  * that has given it back.

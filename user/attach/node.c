@@ -18,6 +18,7 @@
 #include "rdma/rdma.h"
 
 #define HOME_MS 10000 /* the kernel takes a netns down in the background */
+#define GONE_MS 2000
 #define MAC_MS 10000 /* a VF may be in a reset by its PF */
 #define PROBE_MS 250 /* of a conflict: three questions */
 #define PROBES 3
@@ -27,16 +28,23 @@ static int host_netns(struct err *err)
 	return netns_open("/proc/self/ns/net", 0, err);
 }
 
-/* Waits until `home` says so. */
-static bool wait_home(bool (*home)(const struct record *record), const struct record *record)
+/*
+ * Waits until `home` says so, or for a while there is none to be fetched: its driver has been unbound or unloaded. For a
+ * moment there is none, too, while the kernel moves it.
+ */
+static bool wait_home(bool (*home)(const struct record *record), bool (*exists)(const char *device),
+		      const struct record *record)
 {
 	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
-	uint64_t deadline = boot_ns() + HOME_MS * 1000000ull;
+	uint64_t now = boot_ns(), deadline = now + HOME_MS * 1000000ull, seen = now;
 
 	while (!home(record)) {
-		if (boot_ns() > deadline)
-			return false;
+		if (exists(record->pci))
+			seen = now;
+		if (now > deadline || now > seen + GONE_MS * 1000000ull)
+			return now <= deadline;
 		nanosleep(&pause, NULL);
+		now = boot_ns();
 	}
 	return true;
 }
@@ -47,12 +55,33 @@ static bool is_pci(const char *device)
 	return strchr(device, ':') != NULL;
 }
 
-static bool device_exists(const char *device)
+static bool device_has(const char *device, const char *what)
 {
 	char path[PATH_MAX];
 
-	return (!try_snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", device) && !access(path, F_OK)) ||
-	       (!try_snprintf(path, sizeof(path), "/sys/bus/auxiliary/devices/%s", device) && !access(path, F_OK));
+	return (!try_snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", device, what) && !access(path, F_OK)) ||
+	       (!try_snprintf(path, sizeof(path), "/sys/bus/auxiliary/devices/%s/%s", device, what) &&
+		!access(path, F_OK));
+}
+
+static bool device_exists(const char *device)
+{
+	return device_has(device, "");
+}
+
+/* In whatever netns. Without a driver that makes netdevs there is none. */
+static bool netdev_exists(const char *device)
+{
+	enum sriov_driver driver;
+
+	return device_has(device, "driver") &&
+	       (!is_pci(device) || sriov_driver_get(device, &driver, NULL, 0) || driver == SRIOV_DRIVER_NETDEV);
+}
+
+/* Its uverbs node is to be seen from each netns, if there are such nodes at all. */
+static bool rdma_exists(const char *device)
+{
+	return access("/sys/class/infiniband_verbs", F_OK) || device_has(device, "infiniband_verbs");
 }
 
 /* ---- the device, at home ---- */
@@ -126,6 +155,8 @@ void node_device_record(const struct node_device *device, bool netdev, bool rdma
 		memcpy(r->host_mac, device->link.mac, sizeof(r->host_mac));
 		r->host_mtu = device->link.mtu;
 		r->host_up = device->link.flags & IFF_UP;
+		memcpy(r->host_altname, device->link.altname, sizeof(r->host_altname));
+		r->host_altnames = device->link.altnames;
 	}
 	if (r->has_vf)
 		r->vf = device->vf;
@@ -147,9 +178,9 @@ int node_netns_open(const char *path, const struct netns_id *id)
 	return netns_open_cookie(id->cookie);
 }
 
-bool node_netns_lives(const struct netns_id *id)
+bool node_netns_lives(const char *path, const struct netns_id *id)
 {
-	_cleanup_close_ int fd = netns_open_cookie(id->cookie);
+	_cleanup_close_ int fd = node_netns_open(path, id);
 
 	return fd >= 0;
 }
@@ -191,6 +222,13 @@ static unsigned int vf_settings(const struct netconf *c, struct sriov_vf *to)
 		to->link_state = links[c->link_state];
 	}
 	return settings;
+}
+
+bool node_vf_settings(const struct netconf *conf)
+{
+	struct sriov_vf to;
+
+	return vf_settings(conf, &to) != 0;
 }
 
 int node_vf_set(const char *pci, const struct netconf *conf, const struct sriov_vf *now, struct err *err)
@@ -291,6 +329,25 @@ static int fetch_from(const struct record *record, int netns, struct err *err)
 			 : netdev_move(nl, (uint32_t)index, &target, &place, err);
 }
 
+static bool had_altname(const struct record *record, const char *name)
+{
+	for (size_t i = 0; i < record->host_altnames; i++)
+		if (!strcmp(record->host_altname[i], name))
+			return true;
+	return false;
+}
+
+/* A netdev takes them along, and whoever has CAP_NET_ADMIN in the pod may have given it some. */
+static int drop_altnames(struct rtnl *nl, const struct record *record, const struct netdev_link *link, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < link->altnames; i++)
+		if (!had_altname(record, link->altname[i]))
+			r = netdev_altname_remove(nl, link->ifindex, link->altname[i], err);
+	return r;
+}
+
 /* As it was when it went: for those that the kernel has brought home itself, too. */
 static int make_as_before(const struct record *record, struct err *err)
 {
@@ -307,6 +364,8 @@ static int make_as_before(const struct record *record, struct err *err)
 	if (r)
 		return fail(err, r, "rtnetlink: %s", strerror(-r));
 	r = netdev_set(nl, now.link.ifindex, &change, err);
+	if (!r)
+		r = drop_altnames(nl, record, &now.link, err);
 	if (!r && strcmp(now.link.name, record->host_name) && netdev_find(nl, record->host_name) == -ENODEV)
 		r = netdev_rename(nl, now.link.ifindex, record->host_name, err);
 	return r;
@@ -321,7 +380,7 @@ int node_netdev_fetch(const struct record *record, int netns, struct err *err)
 		if (r)
 			return r;
 	}
-	if (!wait_home(netdev_is_home, record))
+	if (!wait_home(netdev_is_home, netdev_exists, record))
 		return fail(err, -EAGAIN, "the netdev of %s is not back from its netns", record->pci);
 	return make_as_before(record, err);
 }
@@ -340,6 +399,21 @@ int node_netdev_finish(const struct record *record, struct err *err)
 		return fail(err, r, "rtnetlink: %s", strerror(-r));
 	r = netdev_mac_set(nl, now.link.ifindex, record->host_mac, MAC_MS, err);
 	return r ? r : netdev_set(nl, now.link.ifindex, &last, err);
+}
+
+int node_netdev_parent(int netns, const char *ifname, char *parent, size_t size, struct err *err)
+{
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	struct netdev_link link;
+	int index, r = rtnl_open(&nl, netns);
+
+	if (r)
+		return fail(err, r, "rtnetlink: %s", strerror(-r));
+	index = netdev_find(nl, ifname);
+	r = index < 0 ? index : netdev_link_get(nl, (uint32_t)index, &link);
+	if (!r)
+		r = link.parent[0] ? try_snprintf(parent, size, "%s", link.parent) : -ENODEV;
+	return r ? fail(err, r, "%s in the pod is no function's netdev: %s", ifname, strerror(-r)) : 0;
 }
 
 int node_netdev_find(int netns, const char *pci, struct netdev_link *link, struct err *err)
@@ -467,7 +541,7 @@ int node_rdma_fetch(const struct record *record, int netns, struct err *err)
 		r = fetch_rdma_from(record, netns, err);
 	if (r)
 		return r;
-	if (!wait_home(rdma_is_home, record))
+	if (!wait_home(rdma_is_home, rdma_exists, record))
 		return fail(err, -EAGAIN, "the RDMA device of %s is not back from its netns", record->pci);
 	return name_as_before(record, err);
 }

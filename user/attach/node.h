@@ -31,12 +31,14 @@ int node_device_find(const char *device, bool is_pci, struct node_device *found,
 void node_device_record(const struct node_device *device, bool netdev, bool rdma, struct record *record);
 
 /* The netns that once had that identity is there. */
-bool node_netns_lives(const struct netns_id *id);
+bool node_netns_lives(const char *path, const struct netns_id *id);
 /* A descriptor of it: by the path, if it is still that one there, or by a walk over all. -ENOENT when it is gone. */
 int node_netns_open(const char *path, const struct netns_id *id);
 
 /* ---- VF ---- */
 
+/* The configuration has something for the PF to set. */
+bool node_vf_settings(const struct netconf *conf);
 /* What the configuration says; `now` is what it has, or NULL. */
 int node_vf_set(const char *pci, const struct netconf *conf, const struct sriov_vf *now, struct err *err);
 /* It is as the configuration says: 0, or -ESTALE with the first difference. */
@@ -56,6 +58,8 @@ int node_netdev_up(int netns, uint32_t ifindex, struct err *err);
 int node_netdev_fetch(const struct record *record, int netns, struct err *err);
 /* Gives it its MAC again, once the PF lets it, and brings it up if it was. */
 int node_netdev_finish(const struct record *record, struct err *err);
+/* What function or auxiliary device the netdev of that name in the pod is of: 0 or -ENODEV. */
+int node_netdev_parent(int netns, const char *ifname, char *parent, size_t size, struct err *err);
 /* The function's netdev in the pod, whatever it is called: 0 or -ENODEV. */
 int node_netdev_find(int netns, const char *pci, struct netdev_link *link, struct err *err);
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/fault.h"
 #include "lib/json.h"
 #include "lib/util.h"
 
@@ -152,6 +153,14 @@ static void add_vf(cJSON *json, const struct sriov_vf *vf)
 	cJSON_AddNumberToObject(to, "link_state", vf->link_state);
 }
 
+static void add_altnames(cJSON *json, const struct record *r)
+{
+	cJSON *list = cJSON_AddArrayToObject(json, "host_altnames");
+
+	for (size_t i = 0; i < r->host_altnames; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(r->host_altname[i]));
+}
+
 static cJSON *to_json(const struct record *r)
 {
 	cJSON *json = cJSON_CreateObject();
@@ -172,6 +181,7 @@ static cJSON *to_json(const struct record *r)
 		add_mac(json, "host_mac", r->host_mac);
 		cJSON_AddNumberToObject(json, "host_mtu", r->host_mtu);
 		cJSON_AddBoolToObject(json, "host_up", r->host_up);
+		add_altnames(json, r);
 	}
 	if (r->has_vf)
 		add_vf(json, &r->vf);
@@ -199,7 +209,7 @@ int record_create(const char *folder, const struct record *record, struct err *e
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail(err, -errno, "journal %s: %s", path, strerror(errno));
-	r = write_line(fd, json, true);
+	r = fault_around("record.create", write_line(fd, json, true));
 	if (!r)
 		r = sync_folder(folder);
 	if (r) {
@@ -224,7 +234,7 @@ int record_advance(const char *folder, struct record *record, enum record_step s
 	if (result)
 		cJSON_AddStringToObject(json, "result", result);
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-	r = fd < 0 || (result && !copy) ? -errno : write_line(fd, json, sync);
+	r = fd < 0 || (result && !copy) ? -errno : fault_around("record.advance", write_line(fd, json, sync));
 	if (r)
 		return fail(err, r, "journal %s: %s", path, strerror(-r));
 	record->step = step;
@@ -242,8 +252,9 @@ int record_remove(const char *folder, const struct record *record, struct err *e
 
 	if (r)
 		return r;
-	if (unlink(path) && errno != ENOENT)
-		return fail(err, -errno, "journal %s: %s", path, strerror(errno));
+	r = fault_around("record.remove", unlink(path) && errno != ENOENT ? -errno : 0);
+	if (r)
+		return fail(err, r, "journal %s: %s", path, strerror(-r));
 	r = sync_folder(folder);
 	return r ? fail(err, r, "journal %s: %s", folder, strerror(-r)) : 0;
 }
@@ -322,6 +333,19 @@ static int read_vf(const cJSON *json, struct record *r)
 	return 0;
 }
 
+static int read_altnames(const cJSON *json, struct record *r)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(json, "host_altnames"), *one;
+
+	if (!cJSON_IsArray(list))
+		return -EINVAL;
+	cJSON_ArrayForEach (one, list)
+		if (r->host_altnames == NETDEV_ALTNAMES || !cJSON_IsString(one) ||
+		    try_snprintf(r->host_altname[r->host_altnames++], NETDEV_ALTNAME_LEN, "%s", one->valuestring))
+			return -EINVAL;
+	return 0;
+}
+
 static int read_devices(const cJSON *json, struct record *r)
 {
 	int64_t mtu = 0;
@@ -331,7 +355,7 @@ static int read_devices(const cJSON *json, struct record *r)
 	if (r->has_netdev &&
 	    (get_text(json, "host_name", r->host_name, sizeof(r->host_name)) ||
 	     get_mac(json, "host_mac", r->host_mac) || get_number(json, "host_mtu", 0, UINT32_MAX, &mtu) ||
-	     get_bool(json, "host_up", &r->host_up)))
+	     get_bool(json, "host_up", &r->host_up) || read_altnames(json, r)))
 		return -EINVAL;
 	r->host_mtu = (uint32_t)mtu;
 	if (r->has_rdma && (get_text(json, "rdma_name", r->rdma_name, sizeof(r->rdma_name)) ||

@@ -15,6 +15,7 @@
 #include "cni/netconf.h"
 #include "lib/err.h"
 #include "lib/netns.h"
+#include "net/netops.h"
 #include "sriov/sriov.h"
 #include "warden.h"
 
@@ -54,6 +55,8 @@ struct record {
 	uint8_t host_mac[6];
 	uint32_t host_mtu;
 	bool host_up;
+	char host_altname[NETDEV_ALTNAMES][NETDEV_ALTNAME_LEN];
+	size_t host_altnames;
 	bool has_vf; /* has a PF, which enforces: */
 	struct sriov_vf vf;
 	bool has_rdma, softroce;

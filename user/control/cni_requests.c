@@ -127,6 +127,7 @@ struct hook_call {
 	struct services *services;
 	const struct attach_claim *claim;
 	const char *device;
+	bool netdev;
 	char *why;
 	size_t size;
 	struct err *err;
@@ -199,13 +200,13 @@ static int clean_in_loop(void *ctx)
 	struct hook_call *c = ctx;
 
 	c->services->drain(c->services->ctx);
-	return track_idle(c->services->track, c->device, c->why, c->size);
+	return track_idle(c->services->track, c->device, c->netdev, c->why, c->size);
 }
 
-static bool clean(const char *device, char *why, size_t size, void *ctx)
+static bool clean(const char *device, bool netdev, char *why, size_t size, void *ctx)
 {
 	struct services *s = ctx;
-	struct hook_call call = { .services = s, .device = device, .why = why, .size = size };
+	struct hook_call call = { .services = s, .device = device, .netdev = netdev, .why = why, .size = size };
 
 	snprintf(why, size, "wardend is stopping");
 	return work_in_loop(s->work, clean_in_loop, &call) == 1;

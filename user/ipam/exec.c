@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/fault.h"
 #include "lib/json.h"
 #include "lib/util.h"
 
@@ -394,12 +395,22 @@ static int run(const struct ipam_call *call, enum cni_command command, const cha
 
 /* ---- commands ---- */
 
+/* The plugin may have done all, and its answer be lost: that is what a fault after it stands for. */
+static int run_plugin(const struct ipam_call *call, enum cni_command command, const char *input, size_t len,
+		      struct child *c, struct cni_error *e)
+{
+	int r = fault_around("ipam.exec", run(call, command, input, len, c, e));
+
+	return r && e && !e->code ? cni_fail(e, CNI_IPAM, "IPAM plugin \"%s\": %s", call->conf->ipam_type, strerror(-r))
+				  : r;
+}
+
 static int simple(const struct ipam_call *call, enum cni_command command, const char *input, size_t len,
 		  struct cni_error *e)
 {
 	_cleanup_(child_close) struct child c = { .pidfd = -1, .out = -1, .err = -1 };
 
-	return run(call, command, input, len, &c, e);
+	return run_plugin(call, command, input, len, &c, e);
 }
 
 static int read_answer(struct child *c, const struct netconf *conf, struct cni_result *result, struct cni_error *e)
@@ -438,7 +449,7 @@ int exec_add(const struct ipam_call *call, struct cni_result *result, struct cni
 	_cleanup_(child_close) struct child c = { .pidfd = -1, .out = -1, .err = -1 };
 	struct ipam_call undo = *call;
 	struct cni_error undo_error = {};
-	int r = run(call, CNI_ADD, call->conf->text, call->conf->len, &c, e);
+	int r = run_plugin(call, CNI_ADD, call->conf->text, call->conf->len, &c, e);
 
 	if (!r)
 		r = read_answer(&c, call->conf, result, e);

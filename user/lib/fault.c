@@ -3,8 +3,9 @@
 #include "lib/fault.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,24 +46,59 @@ static void refuse(const char *wish)
 	abort();
 }
 
+static void trace(const char *name)
+{
+	const char *path = getenv("WARDEN_FAULT_TRACE");
+	_cleanup_close_ int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+
+	if (path && (fd < 0 || dprintf(fd, "%s\n", name) < 0))
+		abort(); /* a list that lacks a point would be believed */
+}
+
+/* 0, or the number of this pass by the present wish, which is in `wish` then. */
+static uint64_t count_pass(const char *name, char wish[128])
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static char last[128];
+	static uint64_t passes;
+	const char *from = getenv("WARDEN_FAULT");
+	size_t len = strlen(name);
+	uint64_t pass = 0;
+
+	if (!from || (from[0] == '@' && read_line(from + 1, wish, 128)))
+		return 0;
+	if (from[0] != '@' && try_snprintf(wish, 128, "%s", from))
+		refuse(from);
+	pthread_mutex_lock(&lock);
+	if (strcmp(last, wish)) {
+		snprintf(last, sizeof(last), "%s", wish);
+		passes = 0;
+	}
+	if (!strncmp(wish, name, len) && wish[len] == ':')
+		pass = ++passes;
+	pthread_mutex_unlock(&lock);
+	return pass;
+}
+
 int fault_ask(const char *name)
 {
-	static atomic_uint_fast64_t passes;
-	const char *wish = getenv("WARDEN_FAULT"), *what, *end;
-	size_t len = strlen(name);
-	uint64_t nth = 1;
+	const char *what, *end;
+	uint64_t nth = 1, pass;
+	char wish[128];
 	int error;
 
-	if (!wish || strncmp(wish, name, len) || wish[len] != ':')
+	trace(name);
+	pass = count_pass(name, wish);
+	if (!pass)
 		return 0;
-	what = wish + len + 1;
+	what = wish + strlen(name) + 1;
 	end = strchrnul(what, ':');
 	if (*end && parse_u64(end + 1, 10, 1, UINT32_MAX, &nth))
 		refuse(wish);
 	error = errno_of(what, (size_t)(end - what));
 	if (!error && (end - what != 4 || strncmp(what, "KILL", 4)))
 		refuse(wish);
-	if (atomic_fetch_add(&passes, 1) + 1 != nth)
+	if (pass != nth)
 		return 0;
 	if (!error)
 		kill(getpid(), SIGKILL);

@@ -5,6 +5,9 @@
  * it never learned that".
  *
  *   WARDEN_FAULT=NAME:WHAT[:NTH]   WHAT is an errno (EIO, ENOMEM, …) or KILL; NTH is the pass that counts, the first by default
+ *   WARDEN_FAULT=@FILE             the same, and other wishes while the program runs: read at each pass; no file is no wish,
+ *                                  and another wish counts from the beginning
+ *   WARDEN_FAULT_TRACE=FILE        gets the name of each point that is passed
  */
 #ifndef WARDEN_FAULT_H
 #define WARDEN_FAULT_H

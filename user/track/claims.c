@@ -554,14 +554,14 @@ int track_release(struct track *t, const char *device, bool force, uint32_t *ind
 	return 0;
 }
 
-bool track_idle(struct track *t, const char *device, char *why, size_t size)
+bool track_idle(struct track *t, const char *device, bool netdev, char *why, size_t size)
 {
 	struct warden_device d;
 	uint32_t index;
 
 	why[0] = '\0';
 	return device_find(t, device, &index, NULL) || !track_device_get(t, index, &d) ||
-	       device_is_idle(&d, &t->host, why, size);
+	       device_is_idle(&d, &t->host, netdev, why, size);
 }
 
 /* ---- look-ups ---- */

@@ -89,13 +89,16 @@ static void check_use(const struct warden_device *d, const struct netns_id *host
 		find(f, "still in netns %u", d->netns_inum);
 }
 
-bool device_is_idle(const struct warden_device *d, const struct netns_id *host, char *why, size_t size)
+bool device_is_idle(const struct warden_device *d, const struct netns_id *host, bool with_netdev, char *why,
+		    size_t size)
 {
 	struct findings f = { .text = why, .size = size };
 	struct sriov_netdev netdev, pf;
 
 	why[0] = '\0';
 	check_use(d, host, &f);
+	if (!with_netdev)
+		return f.len == 0;
 	if (!sriov_netdev_get(d->parent, &netdev))
 		check_listening(&netdev, &f);
 	else if (!sriov_pf_netdev_get(d->parent, &pf))

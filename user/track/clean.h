@@ -18,6 +18,7 @@
 bool device_is_clean(const struct warden_device *device, const struct netns_id *host, char *unclean, size_t size);
 
 /* The part of it that holds whatever others have set up: nobody uses the device, and it and its netdev are the host's. */
-bool device_is_idle(const struct warden_device *device, const struct netns_id *host, char *why, size_t size);
+bool device_is_idle(const struct warden_device *device, const struct netns_id *host, bool with_netdev, char *why,
+		    size_t size);
 
 #endif

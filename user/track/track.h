@@ -76,8 +76,11 @@ int track_claim(struct track *track, const struct claim_request *request, uint32
 int track_release(struct track *track, const char *device, bool force, uint32_t *index, struct warden_claim *claim,
 		  struct err *err);
 
-/* Nobody uses the device, and it is the host's, with its netdev; so is one that there is not. False: `why` says what is not so. */
-bool track_idle(struct track *track, const char *device, char *why, size_t size);
+/*
+ * Nobody uses the device, and it is the host's, with its netdev if `netdev`; so is one that there is not. False: `why` says
+ * what is not so.
+ */
+bool track_idle(struct track *track, const char *device, bool netdev, char *why, size_t size);
 
 /* A claim that began or ended without being asked for. */
 struct claim_change {
