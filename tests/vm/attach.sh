@@ -12,7 +12,8 @@ cni_out=$cni_dir/out
 cni_plugin=rdma-warden
 journal_dir=$warden_dir/state/attach
 lease_dir=$cni_dir/leases
-mkdir -p "$cni_dir" "$lease_dir"
+rm -rf "$cni_dir" # of a suite before
+mkdir -p "$lease_dir"
 export RDMA_WARDEN_SOCKET=$warden_socket
 
 # shellcheck disable=SC2034 # for the suites
@@ -44,8 +45,7 @@ cni() {
 keep() { cp "$cni_out" "$cni_dir/result.$1"; }
 prev() { printf '"prevResult":%s' "$(<"$cni_dir/result.$1")"; }
 cni_add() {
-	cni ADD "$@"
-	keep "$1"
+	cni ADD "$@" && keep "$1"
 }
 
 # CODE REGEX COMMAND POD CONFIG: refused, with that code of the specification and a message that says why.
@@ -107,7 +107,7 @@ node_state() {
 	for vf in $vfs; do vf_state "$vf"; done
 	for pf in $pf_netdevs; do ip link show dev "$pf" | grep -E '^ +(vf|altname)'; done
 	for path in "$cni_dir"/alone/claims/*; do [ ! -e "$path" ] || printf 'claimed: %s\n' "$path"; done
-	[ ! -e "$warden_dir/pid" ] || ctl devices || echo 'wardend does not answer'
+	[ ! -e "$warden_dir/pid" ] || ctl devices | sort || echo 'wardend does not answer'
 	for path in "$journal_dir"/* "$lease_dir"/*/[0-9]*; do [ ! -e "$path" ] || printf 'left: %s\n' "$path"; done
 }
 

@@ -29,7 +29,7 @@ recover() { env -u CNI_COMMAND "$faults_dir/attach-alone" "$alone_state" </dev/n
 declare -A owner=() # of a VF: the pod that it is attached to
 declare -A vf_of=() # the other way round
 declare -A lives=() # pods that have a netns
-declare -A before=() before_pf=() number=()
+declare -A home=() home_pf=() number=()
 
 keys_of() { printf '"vlan":%s,"mac":"02:11:22:33:44:%s5","mtu":1400,"trust":"on",%s' "$((${1#p} + 10))" "${1#p}" "$local_ipam"; }
 
@@ -51,9 +51,9 @@ check_vf() {
 	state=$(vf_state "$vf")
 	claim=$(cat "$alone_state/claims/$vf" 2>/dev/null)
 	if [ -z "$pod" ]; then
-		[ "$state" = "${before[$vf]}" ] || differs 'a free VF' "$state" "${before[$vf]}" || return 1
-		[ "${pf_lines[${number[$vf]}]}" = "${before_pf[$vf]}" ] ||
-			differs "what is set for $vf" "${pf_lines[${number[$vf]}]}" "${before_pf[$vf]}" || return 1
+		[ "$state" = "${home[$vf]}" ] || differs 'a free VF' "$state" "${home[$vf]}" || return 1
+		[ "${pf_lines[${number[$vf]}]}" = "${home_pf[$vf]}" ] ||
+			differs "what is set for $vf" "${pf_lines[${number[$vf]}]}" "${home_pf[$vf]}" || return 1
 		[ -z "$claim" ] || differs "the claim on $vf" "$claim" none
 		return
 	fi
@@ -186,7 +186,7 @@ t_random() {
 	node_is_as_before
 	read_pf_lines
 	for vf in $vfs; do
-		before[$vf]=$(vf_state "$vf") before_pf[$vf]=${pf_lines[${number[$vf]}]}
+		home[$vf]=$(vf_state "$vf") home_pf[$vf]=${pf_lines[${number[$vf]}]}
 	done
 	for ((n = 1; n <= count; n++)); do
 		said='nothing'
