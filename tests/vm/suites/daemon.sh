@@ -452,4 +452,5 @@ run_case 'a device is removed and added again' t_removed_and_added
 run_case 'pins that somebody takes away' t_pins_put_back
 run_case 'two wardends side by side' t_side_by_side
 warden_unload
+delete_pods_except ''
 suite_end
