@@ -4,7 +4,7 @@
 # After each of them the node is what a simple model says: every VF, its settings, its RDMA device, claims, journal, leases.
 #
 #   random.sh [COUNT [SEED]]   60 of them, as one takes about a second in the lab; `make check` does them on three kernels.
-#   All of it: tests/vm/run --kernel 6.12 --timeout 3000 tests/vm/suites/random.sh 1000
+#   All of it: tests/vm/run --kernel 6.12 --timeout 3000 tests/vm/suites-attach/random.sh 1000
 set -uo pipefail
 # shellcheck source=../lib.sh
 . "$LAB_REPO/tests/vm/lib.sh"
