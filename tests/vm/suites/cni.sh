@@ -38,10 +38,10 @@ at_home() {
 }
 
 is_home() {
-	[ "$(at_home)" = "$before" ] || { printf 'at home: %s\nbefore: %s\n' "$(at_home)" "$before"; return 1; }
+	[ "$(at_home)" = "$as_before" ] || { printf 'at home: %s\nbefore: %s\n' "$(at_home)" "$as_before"; return 1; }
 	[ -z "$(ctl attachments --json)" ]
 	expect_match '^$' "$(ls "$warden_dir/state/attach")"
-	expect_match '^$' "$(ls "$leases/roce" | grep '^10' || true)"
+	expect_match '^$' "$(compgen -G "$leases/roce/10.*" || true)"
 }
 
 t_there_and_back() {
@@ -98,7 +98,7 @@ vf=$(free_vf) rdma=$(vf_hcasim "$vf")
 pf=$(ls "/sys/bus/pci/devices/$vf/physfn/net")
 number=0
 netdev_up '' "$(vf_netdev "$vf")" "$vf"
-before=$(at_home)
+as_before=$(at_home)
 warden_start "$enforce" || { echo 'not ok - wardend starts'; exit 1; }
 run_case 'a VF goes into a netns and comes back' t_there_and_back
 run_case 'a netns that is gone before DEL' t_netns_gone
