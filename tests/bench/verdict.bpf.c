@@ -12,21 +12,23 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define NODE (231u << 20 | 192) /* uverbs0 */
 #define DSCP 40
 
+static struct warden_claim claim; /* larger than a program's stack */
+
 /* The node is claimed by whoever runs this; every check of a claim is made. */
 SEC("syscall")
 int prepare(struct verdict_run *run)
 {
 	struct warden_cdev cdev = { .kind = CDEV_UVERBS };
-	struct warden_claim claim = { .netns_cookie = caller_netns_cookie(),
-				      .marking = 1,
-				      .dscp_allowed = 1ull << DSCP,
-				      .cgroup_id = bpf_get_current_ancestor_cgroup_id(0) };
 	__u32 zero = 0, node = NODE;
 	struct warden_settings *s = bpf_map_lookup_elem(&settings, &zero);
 	struct warden_majors *m = bpf_map_lookup_elem(&majors, &zero);
 
 	if (!s || !m)
 		return 1;
+	claim.netns_cookie = caller_netns_cookie();
+	claim.marking = 1;
+	claim.dscp_allowed = 1ull << DSCP;
+	claim.cgroup_id = bpf_get_current_ancestor_cgroup_id(0);
 	m->bits[(NODE >> 20) / 64] = 1ull << (NODE >> 20) % 64;
 	return bpf_map_update_elem(&cdevs, &node, &cdev, BPF_ANY) ||
 	       bpf_map_update_elem(&claims, &zero, &claim, BPF_ANY);
