@@ -200,8 +200,8 @@ static int device_item(const struct tracked_device *d, void *ctx)
 	cJSON_AddNumberToObject(netns, "inode", d->device.netns_inum);
 	cJSON_AddStringToObject(netns, "name", d->netns);
 	cJSON_AddStringToObject(json, "owner", d->claimed ? d->claim.owner : "");
-	cJSON_AddStringToObject(json, "resource", d->claimed ? d->claim.resource : "");
 	cJSON_AddStringToObject(json, "claim_source", d->claimed ? d->claim.source : "");
+	cJSON_AddStringToObject(json, "resource", d->claimed ? d->claim.resource : "");
 	cJSON_AddNumberToObject(json, "qps", d->device.objects[OBJECT_QP]);
 	cJSON_AddNumberToObject(json, "mrs", d->device.objects[OBJECT_MR]);
 	cJSON_AddNumberToObject(json, "contexts", d->device.objects[OBJECT_CTX]);
