@@ -82,7 +82,7 @@ t_flood() {
 		"$before" "$most" "$lines" "$(($(lost) - lost_before))" | tee -a "$figures"
 	expect_match "\"opened\":0,\"refused\":$opens,\"failed\":0" "$flood"
 	expect 'it answers in time' test "$slowest" -le "$answer_ms"
-	expect 'it stays small' test "$most" -le "$((before + 8192))"
+	expect 'it stays small' test "$most" -le "$max_kib"
 	expect 'it does not grow' test "$((most - before))" -le "$growth_kib"
 	wait_until 10 all_told "$pid"
 }
