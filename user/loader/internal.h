@@ -15,6 +15,7 @@ struct loader {
 	char maps[32]; /* the part of the folder with the maps of this layout */
 	bool maps_new; /* that part was made by this start */
 	struct btf *vmlinux;
+	bool has_tcx; /* the kernel */
 	int lock, watch;
 	struct held held;
 	bool fresh; /* the folder was made by this start, which is not done yet */

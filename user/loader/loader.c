@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,10 +88,12 @@ int read_vmlinux(struct loader *l, struct err *err)
 	return l->vmlinux ? 0 : fail(err, -errno, "the kernel's BTF cannot be read: %s", strerror(errno));
 }
 
+/* With what libbpf has freed of the same: glibc would keep these megabytes for a daemon that never needs them again. */
 static void close_vmlinux(struct loader *l)
 {
 	btf__free(l->vmlinux);
 	l->vmlinux = NULL;
+	malloc_trim(0);
 }
 
 static bool hook_exists(struct loader *l, enum object_id id, const struct bpf_program *prog)
@@ -397,8 +400,10 @@ int loader_open(struct loader **loader, const struct loader_options *options, st
 		r = open_folder(l, err);
 	if (!r)
 		r = read_vmlinux(l, err);
-	if (!r)
+	if (!r) {
+		l->has_tcx = btf__find_by_name_kind(l->vmlinux, "tcx_link_attach", BTF_KIND_FUNC) > 0;
 		r = choose_mechanism(l, options->guard, err);
+	}
 	if (!r)
 		r = objects_load(l, FILE_GUARD, guard_objects(l), err);
 	if (r) {

@@ -9,11 +9,6 @@
 #include "loader/pins.h"
 #include "warden.h"
 
-static bool has_tcx(struct loader *l, struct err *err)
-{
-	return !read_vmlinux(l, err) && btf__find_by_name_kind(l->vmlinux, "tcx_link_attach", BTF_KIND_FUNC) > 0;
-}
-
 static int size_maps(struct bpf_object *file, uint32_t vfs)
 {
 	static const char *const by_direction[] = { "vf_stats", "vf_told" };
@@ -46,7 +41,7 @@ static int load_packets(struct loader *l, uint32_t vfs, struct err *err)
 	if (r)
 		return r;
 	l->packets = (struct loader_packets){ .vfs = vfs,
-					      .tcx = has_tcx(l, err),
+					      .tcx = l->has_tcx,
 					      .program = { program_descriptor(file, "vf_ingress"),
 							   program_descriptor(file, "vf_egress") },
 					      .map_slots = bpf_object__find_map_fd_by_name(file, "vf_slots"),
