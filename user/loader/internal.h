@@ -30,6 +30,7 @@ struct loader {
 
 /* Parsed once for a start: it costs more than all the rest of it. */
 int read_vmlinux(struct loader *loader, struct err *err);
+void close_vmlinux(struct loader *loader);
 
 int file_open(enum file_id id, struct bpf_object **file, struct err *err);
 /* On the maps of the folder. The file is the loader's from then on, or closed. */

@@ -89,7 +89,7 @@ int read_vmlinux(struct loader *l, struct err *err)
 }
 
 /* With what libbpf has freed of the same: glibc would keep these megabytes for a daemon that never needs them again. */
-static void close_vmlinux(struct loader *l)
+void close_vmlinux(struct loader *l)
 {
 	btf__free(l->vmlinux);
 	l->vmlinux = NULL;

@@ -38,6 +38,7 @@ static int load_packets(struct loader *l, uint32_t vfs, struct err *err)
 		return fail(err, r, "maps for %u VFs: %s", vfs, strerror(-r));
 	}
 	r = file_load(l, FILE_VF, file, err);
+	close_vmlinux(l);
 	if (r)
 		return r;
 	l->packets = (struct loader_packets){ .vfs = vfs,
