@@ -13,28 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/netlab.h"
 #include "common/test.h"
 #include "lib/netns.h"
 #include "lib/util.h"
 
 #define LO 1
-
-/* A netns that nothing but this descriptor keeps. */
-static int make_netns(void)
-{
-	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), fd;
-
-	assert_true(home >= 0);
-	if (unshare(CLONE_NEWNET)) {
-		close(home);
-		skip_because("no netns can be made here: %s", strerror(errno));
-	}
-	fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(setns(home, CLONE_NEWNET), 0);
-	close(home);
-	assert_true(fd >= 0);
-	return fd;
-}
 
 static void lo_up(int netns)
 {
@@ -69,7 +53,7 @@ static bool has(const struct netdev *d, const char *address)
 
 static void a_netdev_and_its_addresses(void **state)
 {
-	_cleanup_close_ int netns = make_netns();
+	_cleanup_close_ int netns = netlab_netns();
 	struct netdev d;
 
 	(void)state;
@@ -89,7 +73,7 @@ static void a_netdev_and_its_addresses(void **state)
 
 static void more_addresses_than_there_is_room_for(void **state)
 {
-	_cleanup_close_ int netns = make_netns();
+	_cleanup_close_ int netns = netlab_netns();
 	char label[16], address[16];
 	struct netdev d;
 
@@ -121,7 +105,7 @@ static void changed(int netns, uint32_t ifindex, void *ctx)
 
 static void word_of_changes(void **state)
 {
-	_cleanup_close_ int netns = make_netns(), other = make_netns(), watch = netwatch_open();
+	_cleanup_close_ int netns = netlab_netns(), other = netlab_netns(), watch = netwatch_open();
 	struct seen seen = { .netns = netwatch_identify(netns), .other = netwatch_identify(other) };
 	struct pollfd p = { .fd = watch, .events = POLLIN };
 	unsigned int before;
@@ -152,7 +136,7 @@ static void the_own_netns(void **state)
 
 static void too_many_changes(void **state)
 {
-	_cleanup_close_ int netns = make_netns(), watch = netwatch_open();
+	_cleanup_close_ int netns = netlab_netns(), watch = netwatch_open();
 	struct seen seen = { .netns = netwatch_identify(netns), .other = -1 };
 	char address[16];
 	int small = 1;

@@ -76,28 +76,6 @@ static int record_path(const char *folder, const struct record *record, char to[
 		 : 0;
 }
 
-static int sync_folder(const char *folder)
-{
-	_cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) ? -errno : 0;
-}
-
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Adds a line. Of one that does not find room nothing stays. */
 static int write_line(int fd, cJSON *json, bool sync)
 {
@@ -213,7 +191,7 @@ int record_create(const char *folder, const struct record *record, struct err *e
 		return fail(err, -errno, "journal %s: %s", path, strerror(errno));
 	r = fault_around("record.create", write_line(fd, json, true));
 	if (!r)
-		r = sync_folder(folder);
+		r = sync_dir(folder);
 	if (r) {
 		unlink(path);
 		return fail(err, r, "journal %s: %s", path, strerror(-r));
@@ -257,7 +235,7 @@ int record_remove(const char *folder, const struct record *record, struct err *e
 	r = fault_around("record.remove", unlink(path) && errno != ENOENT ? -errno : 0);
 	if (r)
 		return fail(err, r, "journal %s: %s", path, strerror(-r));
-	r = sync_folder(folder);
+	r = sync_dir(folder);
 	return r ? fail(err, r, "journal %s: %s", folder, strerror(-r)) : 0;
 }
 

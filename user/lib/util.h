@@ -55,6 +55,12 @@ int read_line(const char *path, char *to, size_t size);
 /* Creates a folder (mode 0700) and its parents (mode 0755): 0 or -errno. An existing folder is fine. */
 int make_dirs(const char *path);
 
+/* All of the bytes, whatever interrupts it: 0 or -errno. What was written before an error stays. */
+int write_all(int fd, const void *bytes, size_t len);
+
+/* Without this a new name in a folder may not outlive a crash of the machine: 0 or -errno. */
+int sync_dir(const char *path);
+
 /* CLOCK_BOOTTIME in ns, the clock of the events. */
 uint64_t boot_ns(void);
 

@@ -22,26 +22,11 @@ static int file_path(const char *dir, const char *suffix, char *to)
 
 /* ---- writing ---- */
 
-static int sync_dir(const char *dir)
-{
-	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) ? -errno : 0;
-}
-
 static int write_text(int fd, const char *text)
 {
-	size_t len = strlen(text);
+	int r = write_all(fd, text, strlen(text));
 
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) ? -errno : 0;
+	return !r && fsync(fd) ? -errno : r;
 }
 
 /* The line that a crash has cut is ended, so that the next one is whole. */

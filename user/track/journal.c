@@ -68,32 +68,13 @@ static char *to_text(const struct known_claim *claims, size_t count, const char 
 	return cJSON_PrintUnformatted(json);
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) ? -errno : 0;
-}
-
 static int write_file(const char *path, const char *text)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	return fd < 0 ? -errno : write_all(fd, text, strlen(text));
-}
+	int r = fd < 0 ? -errno : write_all(fd, text, strlen(text));
 
-/* Without this the new name may not outlive a crash. */
-static int sync_dir(const char *dir)
-{
-	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) ? -errno : 0;
+	return !r && fsync(fd) ? -errno : r;
 }
 
 int journal_write(const char *dir, const struct known_claim *claims, size_t count, struct err *err)
