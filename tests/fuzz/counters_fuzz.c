@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!exact)
 		return 0;
 	memcpy(exact, data, size);
-	if (lengths_are_sound(exact, size))
+	if (netlink_lengths_are_sound(exact, size))
 		mnl_cb_run(exact, size, 0, 0, parse_counters, &w);
 	if (sum && !w.told)
 		abort();

@@ -113,16 +113,16 @@ static void lengths_that_lie(void **state)
 	answer_begin();
 	put_counter("np_cnp_sent", 1);
 	mnl_attr_nest_end(h, table);
-	assert_true(lengths_are_sound(bytes, h->nlmsg_len));
-	assert_false(lengths_are_sound(bytes, h->nlmsg_len - 1));
-	assert_true(lengths_are_sound(bytes, 3));
+	assert_true(netlink_lengths_are_sound(bytes, h->nlmsg_len));
+	assert_false(netlink_lengths_are_sound(bytes, h->nlmsg_len - 1));
+	assert_true(netlink_lengths_are_sound(bytes, 3));
 	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
 		h->nlmsg_len = lies[i];
-		assert_false(lengths_are_sound(bytes, 200));
+		assert_false(netlink_lengths_are_sound(bytes, 200));
 	}
 	h->nlmsg_len = 16; /* and the second one lies */
 	((struct nlmsghdr *)(bytes + 16))->nlmsg_len = 0x80000010;
-	assert_false(lengths_are_sound(bytes, 200));
+	assert_false(netlink_lengths_are_sound(bytes, 200));
 }
 
 /*
@@ -149,7 +149,7 @@ static void a_stranger_is_not_the_kernel(void **state)
 		assert_int_equal(
 			sendto(mnl_socket_get_fd(stranger), bytes, h->nlmsg_len, 0, (struct sockaddr *)&to, sizeof(to)),
 			h->nlmsg_len);
-	assert_int_equal(receive(&nl, buf, sizeof(buf)), -EAGAIN);
+	assert_int_equal(netlink_receive(mnl_socket_get_fd(nl.socket), buf, sizeof(buf)), -EAGAIN);
 	mnl_socket_close(stranger);
 	mnl_socket_close(nl.socket);
 }

@@ -11,6 +11,7 @@
 
 #include "common/netlab.h"
 #include "common/test.h"
+#include "lib/netns.h"
 #include "lib/util.h"
 #include "net/netdev.h"
 
@@ -635,6 +636,30 @@ static void sysctls_that_are_none(void **state)
 	}
 }
 
+/* Another process of the netns answers in the kernel's stead: what it says is not taken, and not an answer awaited. */
+static void a_stranger_is_not_the_kernel(void **state)
+{
+	_cleanup_close_ int netns = netlab_netns();
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK,
+				  .nl_pid = (uint32_t)getpid() }; /* what the first socket is given */
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+	} lie = { .h = { .nlmsg_len = sizeof(lie), .nlmsg_type = NLMSG_ERROR, .nlmsg_pid = to.nl_pid },
+		  .e = { .error = -EPERM } };
+	struct rtnl *nl = netlab_open(netns);
+	_cleanup_close_ int stranger = netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	struct netdev_link link;
+
+	(void)state;
+	for (lie.h.nlmsg_seq = 0; lie.h.nlmsg_seq < 8; lie.h.nlmsg_seq++)
+		assert_int_equal(sendto(stranger, &lie, sizeof(lie), 0, (struct sockaddr *)&to, sizeof(to)),
+				 sizeof(lie));
+	assert_int_equal(netdev_link_get(nl, 1, &link), 0);
+	assert_string_equal(link.name, "lo");
+	rtnl_close(&nl);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
@@ -659,6 +684,7 @@ int main(void)
 		cmocka_unit_test(carrier),
 		cmocka_unit_test(sysctls),
 		cmocka_unit_test(sysctls_that_are_none),
+		cmocka_unit_test(a_stranger_is_not_the_kernel),
 	};
 
 	return RUN_CASES("netops", cases);

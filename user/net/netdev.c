@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/netlink.h"
 #include "lib/netns.h"
 #include "lib/util.h"
 #include "net/rtnl.h"
@@ -260,7 +261,8 @@ int netwatch_read(int fd, void (*changed)(int netns, uint32_t ifindex, void *ctx
 			return errno == EAGAIN || errno == EINTR ? r : -errno;
 		else if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 			r = -ENOBUFS;
-		else if (!from.nl_pid) { /* the kernel's, not another process's */
+		else if (!from.nl_pid &&
+			 netlink_lengths_are_sound(buf, (size_t)len)) { /* the kernel's, not another process's */
 			reading.netns = message_netns(&message);
 			mnl_cb_run(buf, (size_t)len, 0, 0, parse_change, &reading);
 		}

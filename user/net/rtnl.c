@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/netlink.h"
 #include "lib/netns.h"
 #include "lib/util.h"
 
@@ -175,12 +176,12 @@ static int read_answers(struct answers *a)
 
 	a->nl->said[0] = '\0';
 	while (!a->ended) {
-		ssize_t got = mnl_socket_recvfrom(a->nl->socket, buf, sizeof(buf));
+		ssize_t got = netlink_receive(mnl_socket_get_fd(a->nl->socket), buf, sizeof(buf));
 		const struct nlmsghdr *h = (const void *)buf;
 		int left = (int)got;
 
 		if (got < 0)
-			return -errno;
+			return (int)got;
 		for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
 			take_message(a, h);
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/netlink.h"
 #include "lib/util.h"
 
 /* ---- answers ---- */
@@ -172,9 +173,9 @@ static int exchange(struct nlmsghdr *h, void *buf, size_t size, mnl_cb_t parse, 
 	h->nlmsg_seq = seq;
 	if (mnl_socket_sendto(socket, h, h->nlmsg_len) < 0)
 		return -errno;
-	len = mnl_socket_recvfrom(socket, buf, size);
+	len = netlink_receive(mnl_socket_get_fd(socket), buf, size);
 	if (len < 0)
-		return -errno;
+		return (int)len;
 	return mnl_cb_run(buf, (size_t)len, seq, mnl_socket_get_portid(socket), parse, ctx) < 0 ? -errno : 0;
 }
 

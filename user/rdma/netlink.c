@@ -14,10 +14,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "lib/netlink.h"
 #include "lib/netns.h"
 #include "lib/util.h"
 
-#define STRANGERS_MAX 1000 /* messages of others than the kernel before its answer */
 #define ANSWER_S 5 /* the kernel answers at once, or its answer was lost */
 
 struct rdma_nl {
@@ -88,53 +88,6 @@ struct nlmsghdr *rdma_request(struct rdma_nl *nl, char *buf, int command, int fl
 	return h;
 }
 
-/*
- * The next message of the kernel's. In its own netns a pod with CAP_NET_ADMIN may send to this socket, too: what is not
- * of the kernel is dropped, and so many that do not end are an error.
- */
-static ssize_t receive(const struct rdma_nl *nl, char *buf, size_t size)
-{
-	for (int i = 0; i < STRANGERS_MAX; i++) {
-		struct sockaddr_nl from = {};
-		socklen_t from_len = sizeof(from);
-		ssize_t len = recvfrom(mnl_socket_get_fd(nl->socket), buf, size, MSG_TRUNC, (struct sockaddr *)&from,
-				       &from_len);
-
-		if (len < 0)
-			return -errno;
-		if (from_len == sizeof(from) && !from.nl_pid)
-			return (size_t)len <= size ? len : -ENOSPC;
-	}
-	return -EBADMSG;
-}
-
-/* libmnl takes a length of 2 GiB and more for a negative one, which fits. */
-static bool lengths_are_sound(const char *buf, size_t len)
-{
-	while (len >= sizeof(struct nlmsghdr)) {
-		const struct nlmsghdr *h = (const struct nlmsghdr *)buf;
-
-		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len)
-			return false;
-		if (NLMSG_ALIGN(h->nlmsg_len) >= len)
-			return true;
-		buf += NLMSG_ALIGN(h->nlmsg_len);
-		len -= NLMSG_ALIGN(h->nlmsg_len);
-	}
-	return true;
-}
-
-/* 1: there is more to come; 0, or -errno. */
-static int take_answer(const struct rdma_nl *nl, const char *buf, size_t len, mnl_cb_t parse, void *ctx)
-{
-	int r;
-
-	if (!lengths_are_sound(buf, len))
-		return -EBADMSG;
-	r = mnl_cb_run(buf, len, nl->seq, mnl_socket_get_portid(nl->socket), parse, ctx);
-	return r < 0 ? -errno : r > 0;
-}
-
 int rdma_talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ctx)
 {
 	char buf[32 * 1024];
@@ -145,12 +98,12 @@ int rdma_talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ctx)
 	if (mnl_socket_sendto(nl->socket, h, h->nlmsg_len) < 0)
 		return -errno;
 	do {
-		len = receive(nl, buf, sizeof(buf));
+		len = netlink_receive(mnl_socket_get_fd(nl->socket), buf, sizeof(buf));
 		if (len < 0)
 			return (int)len;
-		r = take_answer(nl, buf, (size_t)len, parse, ctx);
+		r = mnl_cb_run(buf, (size_t)len, nl->seq, mnl_socket_get_portid(nl->socket), parse, ctx);
 	} while (r > 0 && (dump || ack)); /* a plain GET answers with one message */
-	return r < 0 ? r : 0;
+	return r < 0 ? -errno : 0;
 }
 
 /* The attribute of that type, if its payload has the size (or the NUL) that it must have. */
