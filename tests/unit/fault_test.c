@@ -45,6 +45,14 @@ static void nothing_without_a_wish(void **state)
 	assert_int_equal(wished("test.operation.before.more:EIO", 0), 0);
 }
 
+static int wait_for(int pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
 /* Counted in a process of its own: the passes are the whole program's. */
 static int in_child(const char *wish, int times)
 {
@@ -141,12 +149,57 @@ static void all_are_listed(void **state)
 	assert_int_equal(times, 1);
 }
 
+/* A wish of another kind counts its passes from the beginning, and none is none. */
+static void the_wish_of_a_file(void **state)
+{
+	const char *path = temp_path("wish");
+	char at[PATH_MAX];
+	int pid;
+
+	(void)state;
+	snprintf(at, sizeof(at), "@%s", path);
+	pid = test_fork();
+	if (!pid) {
+		int wrong = 0;
+
+		setenv("WARDEN_FAULT", at, 1);
+		wrong |= operation(0) != 0;
+		temp_file("wish", "test.operation.before:EIO:2\n", 28);
+		wrong |= (operation(0) != 0) << 1 | (operation(0) != -EIO) << 2 | (operation(0) != 0) << 3;
+		temp_file("wish", "test.operation.before:EIO:1\n", 28);
+		wrong |= (operation(0) != -EIO) << 4;
+		unlink(path);
+		wrong |= (operation(0) != 0) << 5;
+		_exit(wrong);
+	}
+	assert_int_equal(wait_for(pid), 0);
+}
+
+static void what_is_passed_is_told(void **state)
+{
+	char text[256] = "";
+	FILE *file;
+
+	(void)state;
+	setenv("WARDEN_FAULT_TRACE", temp_path("trace"), 1);
+	operation(0);
+	operation(0);
+	unsetenv("WARDEN_FAULT_TRACE");
+	file = fopen(temp_path("trace"), "re");
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	fclose(file);
+	assert_string_equal(text, "test.operation.before\ntest.operation.after\n"
+				  "test.operation.before\ntest.operation.after\n");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
 		cmocka_unit_test(nothing_without_a_wish),     cmocka_unit_test(the_errno_once),
 		cmocka_unit_test(fails_before_and_after),     cmocka_unit_test(dies),
 		cmocka_unit_test(a_wrong_wish_does_not_pass), cmocka_unit_test(all_are_listed),
+		cmocka_unit_test(the_wish_of_a_file),         cmocka_unit_test(what_is_passed_is_told),
 	};
 
 	return RUN_CASES("fault", cases);

@@ -41,6 +41,8 @@ static struct record *example(const char *container)
 			      .host_name = "ens1f0v0",
 			      .host_mac = { 2, 0, 0, 0, 0, 1 },
 			      .host_mtu = 1500,
+			      .host_altname = { "enp59s0f0v0", "second" },
+			      .host_altnames = 2,
 			      .has_vf = true,
 			      .vf = { .vlan = 7,
 				      .vlan_qos = 3,
@@ -97,6 +99,8 @@ static void written_and_read(void **state)
 	assert_string_equal(read->config, r->config);
 	assert_int_equal(read->netns.cookie, UINT64_MAX);
 	assert_memory_equal(read->host_mac, r->host_mac, 6);
+	assert_int_equal(read->host_altnames, 2);
+	assert_string_equal(read->host_altname[1], "second");
 	assert_memory_equal(&read->vf, &r->vf, sizeof(r->vf));
 	assert_int_equal(read->rdma_guid, r->rdma_guid);
 	assert_true(read->has_ipam);
@@ -116,6 +120,26 @@ static void written_and_read(void **state)
 	assert_int_equal(record_remove(folder, r, &err), 0);
 	assert_int_equal(record_remove(folder, r, &err), 0);
 	assert_int_equal(access(path_of(r), F_OK), -1);
+	record_free(r);
+}
+
+/* It has no device yet when its name is written down. */
+static void a_soft_device(void **state)
+{
+	struct record *r = example("c9"), *read;
+	struct err err = {};
+
+	(void)state;
+	r->has_rdma = false;
+	r->softroce = true;
+	snprintf(r->rdma_name, sizeof(r->rdma_name), "rxe-c9-net1");
+	assert_int_equal(record_create(folder, r, &err), 0);
+	read = again(r);
+	assert_true(read->softroce);
+	assert_false(read->has_rdma);
+	assert_string_equal(read->rdma_name, "rxe-c9-net1");
+	record_free(read);
+	assert_int_equal(record_remove(folder, r, &err), 0);
 	record_free(r);
 }
 
@@ -308,9 +332,10 @@ static void names_too_long(void **state)
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
-		cmocka_unit_test(written_and_read), cmocka_unit_test(torn_at_every_byte),
-		cmocka_unit_test(damaged_ones),     cmocka_unit_test(all_of_them),
-		cmocka_unit_test(no_room),          cmocka_unit_test(names_too_long),
+		cmocka_unit_test(written_and_read),   cmocka_unit_test(a_soft_device),
+		cmocka_unit_test(torn_at_every_byte), cmocka_unit_test(damaged_ones),
+		cmocka_unit_test(all_of_them),        cmocka_unit_test(no_room),
+		cmocka_unit_test(names_too_long),
 	};
 
 	test_begin();

@@ -190,6 +190,8 @@ static cJSON *to_json(const struct record *r)
 		add_u64(json, "rdma_guid", r->rdma_guid);
 	}
 	cJSON_AddBoolToObject(json, "softroce", r->softroce);
+	if (r->softroce)
+		cJSON_AddStringToObject(json, "soft_name", r->rdma_name);
 	cJSON_AddBoolToObject(json, "ipam", r->has_ipam);
 	cJSON_AddStringToObject(json, "cni_path", r->cni_path);
 	cJSON_AddStringToObject(json, "cni_args", r->cni_args);
@@ -389,6 +391,7 @@ static int read_first(const cJSON *json, struct record *r)
 	const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
 
 	if (read_names(json, r) || read_devices(json, r) || get_bool(json, "softroce", &r->softroce) ||
+	    (r->softroce && get_text(json, "soft_name", r->rdma_name, sizeof(r->rdma_name))) ||
 	    get_bool(json, "ipam", &r->has_ipam) || get_text(json, "cni_path", r->cni_path, sizeof(r->cni_path)) ||
 	    get_text(json, "cni_args", r->cni_args, sizeof(r->cni_args)) || !cJSON_IsString(config))
 		return -EINVAL;
