@@ -111,11 +111,18 @@ node_state() {
 	for path in "$journal_dir"/* "$lease_dir"/*/[0-9]*; do [ ! -e "$path" ] || printf 'left: %s\n' "$path"; done
 }
 
+# At boot a VF asks its PF for a MAC when the link is there; until then the PF has none for it, and later one.
+pf_knows_macs() {
+	local pf
+	for pf in $pf_netdevs; do [[ $(ip link show dev "$pf") != *vf*00:00:00:00:00:00* ]] || return 1; done
+}
+
 # Before the first case.
 node_note() {
 	local pf
 	vfs=$(vf_list) pf_netdevs=
 	for pf in $LAB_PFS; do pf_netdevs+=" $(ls "/sys/bus/pci/devices/$pf/net")"; done
+	wait_until 30 pf_knows_macs || true # as some driver may have it for good
 	node_state >"$cni_dir/before"
 }
 

@@ -214,6 +214,7 @@ for link in "/sys/bus/pci/devices/$pf/"virtfn*; do
 done
 pf=$(ls "/sys/bus/pci/devices/$pf/net")
 pf_netdevs=$pf
+wait_until 30 pf_knows_macs || true
 node_state >"$cni_dir/before"
 echo "seed $seed"
 run_case "$count things happen at random, seed $seed" t_random
