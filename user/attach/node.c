@@ -348,6 +348,17 @@ static int drop_altnames(struct rtnl *nl, const struct record *record, const str
 	return r;
 }
 
+/* Its netdev at home: 1, 0 when it has none (any more), or -errno. */
+static int open_at_home(const struct record *record, struct rtnl **nl, struct node_device *now, struct err *err)
+{
+	int r = node_device_find(record->pci, is_pci(record->pci), now, err);
+
+	if (r || !now->link.ifindex)
+		return r == -ENODEV ? 0 : r;
+	r = rtnl_open(nl, -1);
+	return r ? fail(err, r, "rtnetlink: %s", strerror(-r)) : 1;
+}
+
 /* As it was when it went: for those that the kernel has brought home itself, too. */
 static int make_as_before(const struct record *record, struct err *err)
 {
@@ -356,13 +367,10 @@ static int make_as_before(const struct record *record, struct err *err)
 	};
 	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
 	struct node_device now;
-	int r = node_device_find(record->pci, is_pci(record->pci), &now, err);
+	int r = open_at_home(record, &nl, &now, err);
 
-	if (r || !now.link.ifindex)
-		return r == -ENODEV ? 0 : r;
-	r = rtnl_open(&nl, -1);
-	if (r)
-		return fail(err, r, "rtnetlink: %s", strerror(-r));
+	if (r <= 0)
+		return r;
 	r = netdev_set(nl, now.link.ifindex, &change, err);
 	if (!r)
 		r = drop_altnames(nl, record, &now.link, err);
@@ -388,15 +396,12 @@ int node_netdev_fetch(const struct record *record, int netns, struct err *err)
 int node_netdev_finish(const struct record *record, struct err *err)
 {
 	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	const struct netdev_change last = { .state = record->host_up ? NETDEV_UP : NETDEV_DOWN };
 	struct node_device now;
-	struct netdev_change last = { .state = record->host_up ? NETDEV_UP : NETDEV_DOWN };
-	int r = node_device_find(record->pci, is_pci(record->pci), &now, err);
+	int r = open_at_home(record, &nl, &now, err);
 
-	if (r || !now.link.ifindex)
-		return r == -ENODEV ? 0 : r;
-	r = rtnl_open(&nl, -1);
-	if (r)
-		return fail(err, r, "rtnetlink: %s", strerror(-r));
+	if (r <= 0)
+		return r;
 	r = netdev_mac_set(nl, now.link.ifindex, record->host_mac, MAC_MS, err);
 	return r ? r : netdev_set(nl, now.link.ifindex, &last, err);
 }

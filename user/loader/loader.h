@@ -120,6 +120,9 @@ struct loader_packets {
 	int map_slots, map_places, map_vfs, map_stats, map_told;
 };
 
+/* The kernel has tcx: no filter of clsact was ever set on it. */
+bool loader_has_tcx(const struct loader *loader);
+
 /*
  * Loads them, attached to nothing; to be called once. NULL: not possible, as the feature `packets` tells then, or not
  * wanted (0 VFs), for that reason.

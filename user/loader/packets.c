@@ -9,6 +9,11 @@
 #include "loader/pins.h"
 #include "warden.h"
 
+bool loader_has_tcx(const struct loader *l)
+{
+	return l->has_tcx;
+}
+
 static int size_maps(struct bpf_object *file, uint32_t vfs)
 {
 	static const char *const by_direction[] = { "vf_stats", "vf_told" };

@@ -115,7 +115,8 @@ int packets_open(struct packets **packets, struct loader *loader, struct track *
 	if (!p->maps && !loader_is_first(loader)) {
 		/* An earlier start may have had them. */
 		loader_prune_links(loader, HOOK_PIN_PREFIX, keep_none, NULL);
-		hook_clear_filters();
+		if (!loader_has_tcx(loader))
+			hook_clear_filters();
 	}
 	*packets = p;
 	return 0;
