@@ -121,6 +121,16 @@ void print_attachment(const cJSON *item, void *ctx)
 	       text(item, "ifname"), text(item, "container_id"), text(item, "network"));
 }
 
+void print_timing(const cJSON *item, void *ctx)
+{
+	const double ms = 1e6;
+
+	(void)ctx;
+	printf("%-6s %-10s %6.0f times, half within %8.2f ms, 99 %% within %8.2f ms, at most %8.2f ms\n",
+	       text(item, "command"), *text(item, "step") ? text(item, "step") : "(all)", number(item, "count"),
+	       number(item, "p50_ns") / ms, number(item, "p99_ns") / ms, number(item, "max_ns") / ms);
+}
+
 void print_claim(const cJSON *item, void *ctx)
 {
 	(void)ctx;

@@ -10,6 +10,7 @@ void print_status(const cJSON *item, void *ctx);
 void print_capability(const cJSON *item, void *ctx);
 void print_device(const cJSON *item, void *ctx);
 void print_attachment(const cJSON *item, void *ctx);
+void print_timing(const cJSON *item, void *ctx);
 void print_claim(const cJSON *item, void *ctx);
 void print_event(const cJSON *item, void *ctx);
 void print_packets(const cJSON *item, void *ctx);

@@ -32,6 +32,7 @@ static const struct command commands[] = {
 	  print_capability },
 	{ "devices", "", "RDMA devices, their netns, owner and use", "", "", print_device },
 	{ "attachments", "", "what the CNI plugin has attached to which container", "", "", print_attachment },
+	{ "timings", "", "how long the CNI plugin's commands and their steps have taken", "", "", print_timing },
 	{ "claim", "--device D (--netns N | --pid P) [--cgroup C] --owner NS/NAME [--resource R]",
 	  "bind a device to an owner", "DNPCOE", "DO", print_claim },
 	{ "release", "--device D [--force]", "end the claim on a device (--force: though it is not clean)", "DR", "D",

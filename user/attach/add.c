@@ -313,13 +313,27 @@ static int commit(struct add *add, struct cni_error *e)
 
 static int take_steps(struct add *add, struct cni_error *e)
 {
-	static int (*const steps[])(struct add *, struct cni_error *) = {
-		step_vf, step_netdev, step_rdma, step_claim, step_up, step_ipam, step_addresses, make_answer, commit,
+	static const struct {
+		int (*take)(struct add *add, struct cni_error *e);
+		enum timing timing;
+	} steps[] = {
+		{ step_vf, TIMING_ADD_VF },
+		{ step_netdev, TIMING_ADD_NETDEV },
+		{ step_rdma, TIMING_ADD_RDMA },
+		{ step_claim, TIMING_ADD_CLAIM },
+		{ step_up, TIMING_ADD_UP },
+		{ step_ipam, TIMING_ADD_IPAM },
+		{ step_addresses, TIMING_ADD_ADDRESSES },
+		{ make_answer, TIMING_ADD_ANSWER },
+		{ commit, TIMING_ADD_COMMIT },
 	};
+	uint64_t begin = boot_ns();
 	int r = 0;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(steps); i++)
-		r = steps[i](add, e);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(steps); i++) {
+		r = steps[i].take(add, e);
+		begin = timing_note(add->call->attach, steps[i].timing, begin);
+	}
 	return r;
 }
 
@@ -389,21 +403,33 @@ static int begin(struct add *add, struct cni_error *e)
 	return cni_fail(e, CNI_IO, "%s", err.text);
 }
 
+static void announce(const struct add *add)
+{
+	uint64_t begin = boot_ns();
+
+	if (add->record->has_netdev)
+		node_announce(add->netns, add->ifindex, &add->call->result, CARRIER_MS);
+	timing_note(add->call->attach, TIMING_ADD_ANNOUNCE, begin);
+}
+
 static int run(struct add *add, struct cni_error *e)
 {
+	struct attach *a = add->call->attach;
 	struct cni_error undo = {};
+	uint64_t then = boot_ns();
 	int r = make_room(add, e);
 
 	if (!r)
 		r = begin(add, e);
+	timing_note(a, TIMING_ADD_FIND, then);
 	if (r)
 		return r;
 	r = take_steps(add, e);
-	if (!r && add->record->has_netdev)
-		node_announce(add->netns, add->ifindex, &add->call->result, CARRIER_MS);
-	if (!r)
+	if (!r) {
+		announce(add);
 		return 0;
-	if (attach_home(add->call->attach, add->record, &undo))
+	}
+	if (attach_home(a, add->record, &undo))
 		cni_details(e, "and it could not be undone (%s); that is tried again", undo.msg);
 	return r;
 }

@@ -291,10 +291,19 @@ static int run(struct call *call, struct cni_error *e)
 		[CNI_GC] = attach_gc,   [CNI_STATUS] = attach_status,
 	};
 
+	static const enum timing timings[] = {
+		[CNI_ADD] = TIMING_ADD, [CNI_DEL] = TIMING_DEL,	      [CNI_CHECK] = TIMING_CHECK,
+		[CNI_GC] = TIMING_GC,	[CNI_STATUS] = TIMING_STATUS,
+	};
+	uint64_t begin = boot_ns();
+	int r;
+
 	if (call->env.command >= ARRAY_SIZE(commands) || !commands[call->env.command])
 		return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_COMMAND %s is not for the daemon",
 				cni_command_name(call->env.command));
-	return commands[call->env.command](call, e);
+	r = commands[call->env.command](call, e);
+	timing_note(call->attach, timings[call->env.command], begin);
+	return r;
 }
 
 static char *print(const struct call *call)

@@ -15,6 +15,7 @@
 
 #include "cni/env.h"
 #include "lib/err.h"
+#include "lib/histogram.h"
 #include "warden.h"
 
 struct attach;
@@ -69,5 +70,13 @@ struct attach_view {
 };
 /* Calls `visit` for each. 0, or the nonzero answer of `visit`. */
 int attach_for_each(struct attach *attach, int (*visit)(const struct attach_view *view, void *ctx), void *ctx);
+
+/* How long a command, or a step of it, has taken since wardend's start, for each that there is; none may have been done. */
+struct attach_timing {
+	const char *command, *step; /* step "": the whole of it */
+	struct histogram times;
+};
+int attach_timing_for_each(struct attach *attach, int (*visit)(const struct attach_timing *timing, void *ctx),
+			   void *ctx);
 
 #endif

@@ -18,19 +18,24 @@ static int again(struct cni_error *e, int r, const struct err *err)
 	return cni_fail(e, r == -EAGAIN || r == -EBUSY ? CNI_TRY_AGAIN : CNI_INTERNAL, "%s", err->text);
 }
 
-static int fetch_devices(const struct record *r, int netns, struct cni_error *e)
+static int fetch_devices(struct attach *a, const struct record *r, int netns, struct cni_error *e)
 {
+	uint64_t begin = boot_ns();
 	struct err err;
 	int done = 0;
 
 	if (r->has_rdma || r->softroce)
 		done = node_rdma_fetch(r, netns, &err);
+	begin = timing_note(a, TIMING_DEL_RDMA, begin);
 	if (!done && r->has_netdev)
 		done = node_netdev_fetch(r, netns, &err);
+	begin = timing_note(a, TIMING_DEL_NETDEV, begin);
 	if (!done && r->has_vf)
 		done = node_vf_restore(r, &err);
+	begin = timing_note(a, TIMING_DEL_VF, begin);
 	if (!done && r->has_netdev)
 		done = node_netdev_finish(r, &err);
+	timing_note(a, TIMING_DEL_FINISH, begin);
 	return done ? again(e, done, &err) : 0;
 }
 
@@ -79,17 +84,22 @@ static bool is_of_this_boot(const struct attach *a, const struct record *r)
 static int undo(struct attach *a, struct record *r, struct cni_error *e)
 {
 	_cleanup_close_ int netns = node_netns_open(r->netns_path, &r->netns);
+	uint64_t begin = boot_ns();
 	int done = 0;
 
 	if (r->has_rdma || r->softroce)
 		done = fault_around("attach.release",
 				    (a->options.hooks.release(node_claim_name(r), a->options.hooks.ctx), 0));
+	timing_note(a, TIMING_DEL_RELEASE, begin);
 	if (done)
 		return cni_fail(e, CNI_INTERNAL, "the claim on %s: %s", r->pci, strerror(-done));
-	done = fetch_devices(r, netns, e);
+	done = fetch_devices(a, r, netns, e);
 	if (done)
 		return done;
-	return is_clean(a, r, e) ? 0 : -EBUSY;
+	begin = boot_ns();
+	done = is_clean(a, r, e) ? 0 : -EBUSY;
+	timing_note(a, TIMING_DEL_PROOF, begin);
+	return done;
 }
 
 /*
@@ -111,6 +121,7 @@ static void begin_way_back(struct attach *a, struct record *r)
 
 int attach_home(struct attach *a, struct record *r, struct cni_error *e)
 {
+	uint64_t begin;
 	struct err err;
 	int done = 0;
 
@@ -124,7 +135,9 @@ int attach_home(struct attach *a, struct record *r, struct cni_error *e)
 		if (record_advance(a->folder, r, STEP_HOME, NULL, false, &err))
 			pr_warn("%s; it is home all the same", err.text);
 	}
+	begin = boot_ns();
 	done = give_back(r, e);
+	timing_note(a, TIMING_DEL_IPAM, begin);
 	if (done)
 		return done;
 	if (record_remove(a->folder, r, &err))

@@ -7,6 +7,7 @@
 
 #include "attach/attach.h"
 #include "attach/record.h"
+#include "attach/timing.h"
 #include "cni/netconf.h"
 #include "ipam/ipam.h"
 
@@ -23,6 +24,7 @@ struct attach {
 	struct record **records;
 	size_t count;
 	struct hold *holds; /* who works on what */
+	struct histogram timings[TIMING_COUNT];
 };
 
 /* A name that one thread at a time may work on: a VF's PCI address, or an attachment's file. On the stack of who holds it. */

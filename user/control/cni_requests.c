@@ -121,6 +121,34 @@ int handle_attachments(void *ctx, const cJSON *args, struct reply *reply, struct
 	return r ? r : attach_for_each(s->attach, attachment_item, reply);
 }
 
+static int timing_item(const struct attach_timing *timing, void *ctx)
+{
+	const struct histogram *times = &timing->times;
+	cJSON *json;
+
+	if (!times->count)
+		return 0;
+	json = cJSON_CreateObject();
+	cJSON_AddStringToObject(json, "command", timing->command);
+	cJSON_AddStringToObject(json, "step", timing->step);
+	cJSON_AddNumberToObject(json, "count", (double)times->count);
+	cJSON_AddNumberToObject(json, "sum_ns", (double)times->sum_ns);
+	cJSON_AddNumberToObject(json, "p50_ns", (double)histogram_quantile(times, 50));
+	cJSON_AddNumberToObject(json, "p99_ns", (double)histogram_quantile(times, 99));
+	cJSON_AddNumberToObject(json, "max_ns", (double)times->max_ns);
+	reply_item(ctx, json);
+	return 0;
+}
+
+int handle_timings(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
+{
+	static const char *const known[] = { NULL };
+	struct services *s = ctx;
+	int r = args_known(args, known, err);
+
+	return r ? r : attach_timing_for_each(s->attach, timing_item, reply);
+}
+
 /* ---- hooks: what the loop's thread does for a job ---- */
 
 struct hook_call {

@@ -12,6 +12,7 @@ struct services;
 
 int handle_cni(void *ctx, const cJSON *args, struct reply *reply, struct err *err);
 int handle_attachments(void *ctx, const cJSON *args, struct reply *reply, struct err *err);
+int handle_timings(void *ctx, const cJSON *args, struct reply *reply, struct err *err);
 
 /* The hooks of attach_open(): each does what it has to do in the loop's thread. `services` must outlive it. */
 struct attach_hooks cni_hooks(struct services *services);

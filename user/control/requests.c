@@ -359,6 +359,7 @@ const struct request_kind request_kinds[] = {
 	{ "qos-plan", handle_qos_plan },
 	{ "qos-apply", handle_qos_apply },
 	{ "attachments", handle_attachments },
+	{ "timings", handle_timings },
 	{ "cni", handle_cni },
 	{ "policy", handle_policy }, /* a line each: the list grows */
 	{ NULL, NULL },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be asked over the control socket: status, capabilities, devices, attachments, cni, claim, release, events, packets, qos, policy. */
+/* What can be asked over the control socket: status, capabilities, devices, attachments, timings, cni, claim, release, events, packets, qos, policy. */
 #ifndef WARDEN_REQUESTS_H
 #define WARDEN_REQUESTS_H
 

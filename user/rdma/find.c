@@ -54,34 +54,37 @@ int rdma_find(struct rdma_nl *nl, const char *name, struct rdma_device *device)
 
 struct children {
 	struct rdma_nl *nl;
-	const char *parent;
 	struct rdma_device *devices;
 	size_t room;
 	int count;
 };
 
-/*
- * By the device's uverbs node: its sysfs folder is to be seen from every netns and names the parent (sysfs.c), while the
- * parent's own folder infiniband/ is empty when the device is in another netns.
- */
-static int take_child(const struct rdma_device *device, void *ctx)
+/* One that is in another netns is not found; one that is renamed in this moment is no longer of that name or that node. */
+static int take_child(const struct rdma_cdev *cdev, void *ctx)
 {
 	struct children *c = ctx;
-	struct rdma_cdev cdev;
-	dev_t dev;
+	struct rdma_device device;
+	dev_t node;
+	int r = rdma_find(c->nl, cdev->ibdev, &device);
 
-	if (rdma_uverbs(c->nl, device->index, &dev) || rdma_cdev_get(dev, &cdev) || strcmp(cdev.parent, c->parent))
+	if (r)
+		return r == -ENODEV ? 0 : r;
+	if (rdma_uverbs(c->nl, device.index, &node) || node != cdev->dev)
 		return 0;
 	if ((size_t)c->count < c->room)
-		c->devices[c->count] = *device;
+		c->devices[c->count] = device;
 	c->count++;
 	return 0;
 }
 
+/*
+ * By their uverbs nodes, whose sysfs folders are to be seen below the parent from every netns, while its folder infiniband/
+ * is empty when the device is in another one. So it takes two messages for each, however many others the netns has.
+ */
 int rdma_find_children(struct rdma_nl *nl, const char *parent, struct rdma_device *devices, size_t room)
 {
-	struct children children = { .nl = nl, .parent = parent, .devices = devices, .room = room };
-	int r = parent[0] ? rdma_for_each(nl, take_child, &children) : -EINVAL;
+	struct children children = { .nl = nl, .devices = devices, .room = room };
+	int r = parent[0] ? rdma_cdev_for_each_of(parent, take_child, &children) : -EINVAL;
 
 	return r ? r : children.count;
 }

@@ -112,4 +112,7 @@ int rdma_cdev_get(dev_t dev, struct rdma_cdev *cdev);
 /* Calls `visit` for each RDMA character device of the node. 0, -errno, or what `visit` answered. */
 int rdma_cdev_for_each(int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx);
 
+/* The same for the uverbs nodes of one PCI function or auxiliary device, in whatever netns its RDMA devices are. */
+int rdma_cdev_for_each_of(const char *parent, int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx);
+
 #endif

@@ -91,6 +91,22 @@ static int class_for_each(const char *class, int (*visit)(const struct rdma_cdev
 	return 0;
 }
 
+int rdma_cdev_for_each_of(const char *parent, int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx)
+{
+	static const char *const buses[] = { "pci", "auxiliary" };
+	char path[PATH_MAX];
+	int r = 0;
+
+	if (strchr(parent, '/') || parent[0] == '.')
+		return -EINVAL;
+	for (size_t i = 0; !r && i < ARRAY_SIZE(buses); i++) {
+		r = try_snprintf(path, sizeof(path), "/sys/bus/%s/devices/%s/infiniband_verbs", buses[i], parent);
+		if (!r)
+			r = class_for_each(path, visit, ctx);
+	}
+	return r;
+}
+
 int rdma_cdev_for_each(int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx)
 {
 	int r = class_for_each("/sys/class/infiniband_verbs", visit, ctx);
