@@ -54,6 +54,7 @@
 #define ORPHAN_MS 2000 /* between two looks at a device that is not clean yet */
 #define FALLBACK_MS 1000
 #define ATTACH_JOBS 32 /* at once; a kubelet starts ten pods at a time */
+#define RETRY_ATTACH_MS 30000 /* what could not be brought home: its IPAM may answer again, its netns have ended */
 #define STOP_LOOK_MS 100
 #define STOP_MS 10000 /* that calls which run are waited for; then the journal is left to the next start */
 #define SYNC_MS 30 /* a netdev is set up by some ten messages */
@@ -73,9 +74,11 @@ struct daemon {
 	struct loop *loop;
 	struct ring_buffer *ring;
 	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source,
-		sweep_source, orphan_source, fallback_source, packets_source, sync_source, effects_source, stop_source;
+		sweep_source, orphan_source, fallback_source, packets_source, sync_source, effects_source, stop_source,
+		home_source;
 	int tries_left;
 	bool sweeping, syncing; /* the timers of sweep_source and sync_source run */
+	bool recovering; /* in a thread */
 	uint64_t stop_ns; /* until then what runs is waited for; 0: nobody wants it to stop */
 };
 
@@ -391,6 +394,36 @@ static void stop_ready(struct source *source, uint32_t events)
 		loop_stop(d->loop);
 }
 
+static void retry(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	attach_retry(d->attach);
+}
+
+static void recover(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	attach_recover(d->attach);
+}
+
+static void recovered(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	d->recovering = false;
+}
+
+static void home_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, home_source);
+
+	(void)events;
+	if (timer_fired(source) && !d->recovering && attach_troubled(d->attach))
+		d->recovering = !work_start(d->work, retry, recovered, d);
+}
+
 /* Reads the netns mode of the RDMA subsystem, changes it if the configuration wants that, and tells the loader. */
 static int settle_netns_mode(struct daemon *d, struct err *err)
 {
@@ -556,6 +589,10 @@ static int open_timers(struct daemon *d, struct err *err)
 	if (!r)
 		r = add_timer(d, &d->stop_source, stop_ready, err);
 	if (!r)
+		r = add_timer(d, &d->home_source, home_ready, err);
+	if (!r)
+		timer_set(&d->home_source, RETRY_ATTACH_MS, true);
+	if (!r)
 		r = add_timer(d, &d->effects_source, effects_ready, err);
 	if (!r && d->effects)
 		timer_set(&d->effects_source, d->config.effects_interval * 1000L, true);
@@ -643,6 +680,7 @@ static void close_parts(struct daemon *d)
 	work_close(d->work);
 	attach_close(d->attach);
 	util_close(&d->stop_source.fd);
+	util_close(&d->home_source.fd);
 	ring_buffer__free(d->ring);
 	util_close(&d->signal_source.fd);
 	util_close(&d->uevent_source.fd);
@@ -659,18 +697,6 @@ static void close_parts(struct daemon *d)
 	track_close(d->track);
 	loader_close(d->loader);
 	loop_close(d->loop);
-}
-
-static void recover(void *ctx)
-{
-	struct daemon *d = ctx;
-
-	attach_recover(d->attach);
-}
-
-static void recovered(void *ctx)
-{
-	(void)ctx;
 }
 
 static int open_attach(struct daemon *d, struct err *err)
@@ -724,6 +750,7 @@ static int serve(struct daemon *d, struct err *err)
 	/* What was half done is brought home beside the first calls: each VF is one thread's at a time. */
 	if (work_start(d->work, recover, recovered, d))
 		return fail(err, -ENOMEM, "out of memory");
+	d->recovering = true;
 	timer_set(&d->orphan_source, ORPHAN_FIRST_MS, false);
 	if (d->effects)
 		sample_effects(d); /* where the rates begin */

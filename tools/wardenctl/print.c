@@ -66,6 +66,10 @@ void print_status(const cJSON *item, void *ctx)
 	       enforce ? "what breaks the rule is refused" : "nothing is refused, what would be is reported");
 	printf("guard      %s\n", text(item, "guard"));
 	printf("claims     %.0f\n", number(item, "claims"));
+	printf("attached   %.0f", number(item, "attachments"));
+	if (number(item, "quarantined"))
+		printf(", and %.0f of them in quarantine: wardenctl attachments says why", number(item, "quarantined"));
+	printf("\n");
 	print_exclusive(cJSON_GetObjectItemCaseSensitive(item, "exclusive"));
 	if (*text(qos, "profile"))
 		printf("marking    profile %s (DSCP %s), on a violation: %s\n", text(qos, "profile"), text(qos, "dscp"),
@@ -119,6 +123,11 @@ void print_attachment(const cJSON *item, void *ctx)
 	(void)ctx;
 	printf("%-13s %-10s %-28s %s of %s (network %s)\n", text(item, "pci"), text(item, "step"), text(item, "owner"),
 	       text(item, "ifname"), text(item, "container_id"), text(item, "network"));
+	if (*text(item, "trouble"))
+		printf("              %s: %s\n",
+		       cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "quarantined")) ? "kept from others"
+											   : "not yet over",
+		       text(item, "trouble"));
 }
 
 void print_timing(const cJSON *item, void *ctx)

@@ -161,7 +161,9 @@ int attach_for_each(struct attach *a, int (*visit)(const struct attach_view *vie
 						  .network = one->network,
 						  .owner = one->owner,
 						  .pci = one->pci,
-						  .step = record_step_name(one->step) };
+						  .step = record_step_name(one->step),
+						  .trouble = one->trouble,
+						  .quarantined = one->trouble[0] && one->step == STEP_DELETE };
 
 		r = visit(&view, ctx);
 	}
@@ -219,10 +221,14 @@ void attach_close(struct attach *a)
 	free(a);
 }
 
-/* What another boot attached has nothing on this node but what IPAM holds, and its DEL comes for that. */
-static bool is_half_done(const struct attach *a, const struct record *r)
+static bool is_half_done(const struct record *r)
 {
-	return r->step != STEP_ATTACHED && !strcmp(r->boot_id, a->boot_id);
+	return r->step != STEP_ATTACHED;
+}
+
+static bool is_troubled(const struct record *r)
+{
+	return r->trouble[0];
 }
 
 /* Of one that is to be brought home: what it is found by again. */
@@ -232,7 +238,7 @@ struct half_done {
 	enum netconf_role role;
 };
 
-static size_t list_half_done(struct attach *a, struct half_done **list)
+static size_t list_those(struct attach *a, bool (*meant)(const struct record *r), struct half_done **list)
 {
 	size_t count = 0;
 
@@ -242,7 +248,7 @@ static size_t list_half_done(struct attach *a, struct half_done **list)
 		const struct record *r = a->records[i];
 		struct half_done *one = *list + count;
 
-		if (!is_half_done(a, r))
+		if (!meant(r))
 			continue;
 		memcpy(one->container_id, r->container_id, sizeof(one->container_id));
 		memcpy(one->ifname, r->ifname, sizeof(one->ifname));
@@ -256,7 +262,6 @@ static size_t list_half_done(struct attach *a, struct half_done **list)
 /* Calls come meanwhile: by now it may be home, or its container may be attached anew. */
 static void recover_one(struct attach *a, const struct half_done *one)
 {
-	char what[CNI_ID_LEN + 64];
 	struct cni_error e = {};
 	struct record *r;
 	struct hold hold;
@@ -264,22 +269,42 @@ static void recover_one(struct attach *a, const struct half_done *one)
 	r = records_hold(a, one->container_id, one->ifname, one->role, &hold);
 	if (!r)
 		return;
-	if (is_half_done(a, r)) {
-		snprintf(what, sizeof(what), "%s of container %.64s", r->pci, r->container_id);
-		pr_info("attachment of %s stopped at \"%s\": it is brought home", what, record_step_name(r->step));
-		if (attach_home(a, r, &e))
-			pr_warn("attachment of %s: %s; it is tried again later", what, e.msg);
+	if (is_half_done(r)) {
+		pr_info("attachment of %s of container %.64s stopped at \"%s\": it is brought home", r->pci,
+			r->container_id, record_step_name(r->step));
+		attach_home(a, r, &e); /* which says what it cannot do */
 	}
 	hold_give(a, &hold);
 }
 
-void attach_recover(struct attach *a)
+static void recover_those(struct attach *a, bool (*meant)(const struct record *r))
 {
 	_cleanup_free_ struct half_done *list = NULL;
-	size_t count = list_half_done(a, &list);
+	size_t count = list_those(a, meant, &list);
 
 	for (size_t i = 0; i < count; i++)
 		recover_one(a, &list[i]);
+}
+
+void attach_recover(struct attach *a)
+{
+	recover_those(a, is_half_done);
+}
+
+void attach_retry(struct attach *a)
+{
+	recover_those(a, is_troubled);
+}
+
+size_t attach_troubled(struct attach *a)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; i < a->count; i++)
+		count += is_troubled(a->records[i]);
+	pthread_mutex_unlock(&a->lock);
+	return count;
 }
 
 /* ---- calls ---- */
@@ -292,8 +317,8 @@ static int run(struct call *call, struct cni_error *e)
 	};
 
 	static const enum timing timings[] = {
-		[CNI_ADD] = TIMING_ADD, [CNI_DEL] = TIMING_DEL,	      [CNI_CHECK] = TIMING_CHECK,
-		[CNI_GC] = TIMING_GC,	[CNI_STATUS] = TIMING_STATUS,
+		[CNI_ADD] = TIMING_ADD, [CNI_DEL] = TIMING_DEL,       [CNI_CHECK] = TIMING_CHECK,
+		[CNI_GC] = TIMING_GC,   [CNI_STATUS] = TIMING_STATUS,
 	};
 	uint64_t begin = boot_ns();
 	int r;

@@ -53,9 +53,13 @@ void attach_close(struct attach *attach);
 
 /*
  * Ends what was half done, in whatever way it had gone: an ADD that was not answered is undone, a DEL finished. What cannot
- * be ended now is tried again by the next call that concerns it. It waits, as attach_call() does, and may run beside it.
+ * be ended now is tried again by the next call that concerns it, and by attach_retry(). It waits, as attach_call() does, and may run beside it.
  */
 void attach_recover(struct attach *attach);
+
+/* How many attachments could not be brought home, and tries each of them again, as attach_recover() does. */
+size_t attach_troubled(struct attach *attach);
+void attach_retry(struct attach *attach);
 
 /*
  * Does what a CNI plugin is asked to do. The answer is what the plugin has to print, to be freed; NULL: nothing, or no
@@ -64,9 +68,13 @@ void attach_recover(struct attach *attach);
 bool attach_call(struct attach *attach, const struct cni_variables *variables, const char *config, size_t len,
 		 char **answer);
 
-/* One attachment, for who lists them. */
+/*
+ * One attachment, for who lists them. `trouble` is why it could not be brought home, or "": in the step "delete" its VF is
+ * kept from others until it is proved clean (quarantine), in the step "home" only IPAM is still to be told.
+ */
 struct attach_view {
-	const char *container_id, *ifname, *network, *owner, *pci, *step;
+	const char *container_id, *ifname, *network, *owner, *pci, *step, *trouble;
+	bool quarantined;
 };
 /* Calls `visit` for each. 0, or the nonzero answer of `visit`. */
 int attach_for_each(struct attach *attach, int (*visit)(const struct attach_view *view, void *ctx), void *ctx);

@@ -119,7 +119,21 @@ static void begin_way_back(struct attach *a, struct record *r)
 	r->step = STEP_DELETE;
 }
 
-int attach_home(struct attach *a, struct record *r, struct cni_error *e)
+/* Said once, however often it is tried. */
+static void note_trouble(struct attach *a, struct record *r, const char *why)
+{
+	char text[sizeof(r->trouble) + CNI_ID_LEN + 128];
+
+	if (!strncmp(r->trouble, why, sizeof(r->trouble) - 1))
+		return;
+	pthread_mutex_lock(&a->lock);
+	snprintf(r->trouble, sizeof(r->trouble), "%s", why);
+	pthread_mutex_unlock(&a->lock);
+	snprintf(text, sizeof(text), "%s of container %s: %s", r->pci, r->container_id, why);
+	a->options.hooks.fault(text, a->options.hooks.ctx);
+}
+
+static int bring_home(struct attach *a, struct record *r, struct cni_error *e)
 {
 	uint64_t begin;
 	struct err err;
@@ -145,4 +159,13 @@ int attach_home(struct attach *a, struct record *r, struct cni_error *e)
 	records_remove(a, r);
 	record_free(r);
 	return 0;
+}
+
+int attach_home(struct attach *a, struct record *r, struct cni_error *e)
+{
+	int done = bring_home(a, r, e);
+
+	if (done)
+		note_trouble(a, r, e->msg);
+	return done;
 }

@@ -69,6 +69,7 @@ struct record {
 
 	enum record_step step;
 	char *result; /* JSON, from STEP_ATTACHED on; else NULL */
+	char trouble[256]; /* why it is not on its way home any more, though it should be; "". In memory alone. */
 };
 
 void record_free(struct record *record); /* frees what it holds, and itself; NULL is fine */

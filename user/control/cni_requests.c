@@ -8,8 +8,10 @@
 #include "control/args.h"
 #include "control/requests.h"
 #include "lib/log.h"
+#include "lib/netns.h"
 #include "lib/util.h"
 #include "lib/work.h"
+#include "packet/packets.h"
 #include "track/track.h"
 
 /* ---- one call, in a thread of its own ---- */
@@ -108,6 +110,8 @@ static int attachment_item(const struct attach_view *view, void *ctx)
 	cJSON_AddStringToObject(json, "owner", view->owner);
 	cJSON_AddStringToObject(json, "pci", view->pci);
 	cJSON_AddStringToObject(json, "step", view->step);
+	cJSON_AddBoolToObject(json, "quarantined", view->quarantined);
+	cJSON_AddStringToObject(json, "trouble", view->trouble);
 	reply_item(ctx, json);
 	return 0;
 }
@@ -179,6 +183,7 @@ static int claim_in_loop(void *ctx)
 					       .source = "cni" };
 	struct services *s = c->services;
 	struct claim_change change = { .rule = RULE_CLAIM_SET, .why = "attached" };
+	_cleanup_close_ int netns = -1;
 	int r;
 
 	s->drain(s->ctx);
@@ -188,7 +193,9 @@ static int claim_in_loop(void *ctx)
 	if (r)
 		return r;
 	events_claim(s->events, &change, 0, 0);
-	s->claims_changed(s->ctx);
+	netns = netns_open(c->claim->netns_path, 0, NULL);
+	if (netns >= 0)
+		packets_claimed(s->packets, change.index, &change.claim, netns);
 	return 0;
 }
 
@@ -211,7 +218,7 @@ static int release_in_loop(void *ctx)
 	if (track_release(s->track, c->device, true, &change.index, &change.claim, NULL))
 		return 0;
 	events_claim(s->events, &change, 0, 0);
-	s->claims_changed(s->ctx);
+	packets_released(s->packets, change.index);
 	return 0;
 }
 

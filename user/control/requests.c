@@ -87,16 +87,31 @@ static void exclusive_json(const struct exclusive *x, cJSON *json)
 	cJSON_AddStringToObject(json, "next_boot_problem", x->boot_problem);
 }
 
+struct attachment_count {
+	unsigned int all, quarantined;
+};
+
+static int count_attachment(const struct attach_view *view, void *ctx)
+{
+	struct attachment_count *count = ctx;
+
+	count->all++;
+	count->quarantined += view->quarantined;
+	return 0;
+}
+
 static int handle_status(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
 	static const char *const known[] = { NULL };
 	struct services *s = ctx;
 	cJSON *json, *qos;
+	struct attachment_count attachments = {};
 	char set[256];
 	int r = args_known(args, known, err);
 
 	if (r)
 		return r;
+	attach_for_each(s->attach, count_attachment, &attachments);
 	json = cJSON_CreateObject();
 	cJSON_AddStringToObject(json, "version", VERSION);
 	cJSON_AddNumberToObject(json, "pid", getpid());
@@ -104,6 +119,8 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 	cJSON_AddStringToObject(json, "guard", mechanism(s->loader));
 	cJSON_AddBoolToObject(json, "rule_in_force", s->config->mode == MODE_ENFORCE);
 	cJSON_AddNumberToObject(json, "claims", track_claim_count(s->track));
+	cJSON_AddNumberToObject(json, "attachments", attachments.all);
+	cJSON_AddNumberToObject(json, "quarantined", attachments.quarantined);
 	exclusive_json(s->exclusive, cJSON_AddObjectToObject(json, "exclusive"));
 	qos = cJSON_AddObjectToObject(json, "qos");
 	cJSON_AddNumberToObject(qos, "samples", s->effects ? (double)effects_rounds(s->effects) : 0);

@@ -450,6 +450,28 @@ void packets_sync(struct packets *p)
 	take_leave(p);
 }
 
+void packets_claimed(struct packets *p, uint32_t ib_index, const struct warden_claim *claim, int netns_fd)
+{
+	struct claim one = { .index = ib_index, .claim = *claim };
+	struct round round = { .packets = p, .claims = { .items = &one, .count = 1 } };
+	struct netns_id id;
+
+	if (!p->maps || netns_identify(netns_fd, &id, NULL))
+		return;
+	for (size_t i = 0; i < p->count; i++)
+		p->vfs[i]->seen = p->vfs[i]->ib_index != ib_index;
+	visit_netns(netns_fd, &id, &round);
+	take_leave(p);
+}
+
+void packets_released(struct packets *p, uint32_t ib_index)
+{
+	for (size_t i = p->count; i-- > 0;)
+		if (p->vfs[i]->ib_index == ib_index)
+			vf_remove(p, i);
+	take_leave(p);
+}
+
 /* ---- what wakes it ---- */
 
 int packets_watch(const struct packets *p)

@@ -54,6 +54,13 @@ void packets_unload(void);
  */
 void packets_sync(struct packets *packets);
 
+/*
+ * The same for one device alone, when its claim has begun or ended: without a look into every netns. `netns_fd` is that of
+ * the claim.
+ */
+void packets_claimed(struct packets *packets, uint32_t ib_index, const struct warden_claim *claim, int netns_fd);
+void packets_released(struct packets *packets, uint32_t ib_index);
+
 /* A descriptor that is readable when netdevs have changed, or -1 where nothing is to be watched. It stays the packets'. */
 int packets_watch(const struct packets *packets);
 /* Reads it: true when packets_sync() is due. */
