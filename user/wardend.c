@@ -876,6 +876,7 @@ int main(int argc, char **argv)
 		.sync_source.fd = -1,
 		.stop_source.fd = -1,
 		.effects_source.fd = -1,
+		.home_source.fd = -1,
 	};
 	struct arguments args = {};
 	struct err err = {};
