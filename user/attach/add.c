@@ -362,6 +362,23 @@ static int make_room(struct add *add, struct cni_error *e)
 	return 0;
 }
 
+/* A process has the function: what is asked of its netdev is not passed over in silence. */
+static int check_userspace(const struct add *add, struct cni_error *e)
+{
+	const struct netconf *conf = conf_of(add);
+	const char *key = conf->mtu                        ? "mtu"
+			  : conf->sysctl_count             ? "sysctls"
+			  : conf->softroce                 ? "softroce"
+			  : conf->rdma == NETCONF_RDMA_YES ? "rdma"
+							   : NULL;
+
+	return add->device.userspace && key
+		       ? cni_fail(e, CNI_INVALID_NETCONF,
+				  "device %s has a userspace driver: there is no netdev for \"%s\"", conf->device_id,
+				  key)
+		       : 0;
+}
+
 static int begin(struct add *add, struct cni_error *e)
 {
 	struct attach *a = add->call->attach;
@@ -381,6 +398,9 @@ static int begin(struct add *add, struct cni_error *e)
 		return cni_fail(e, CNI_TRY_AGAIN,
 				"device %s has neither a netdev in the host's netns nor a userspace driver",
 				conf_of(add)->device_id);
+	r = check_userspace(add, e);
+	if (r)
+		return r;
 	rdma = wants_rdma(add, e);
 	if (rdma < 0)
 		return rdma;
