@@ -114,6 +114,8 @@ main() {
 	mapfile -t vfs < <(vf_list)
 	for n in "${!vfs[@]}"; do
 		vf_hcasim "${vfs[n]}" >/dev/null
+		# As an operator leaves them. sriov-cni does after its first call, and the warden gives back what it found.
+		netdev_down "$(vf_netdev "${vfs[n]}")"
 		netns_new "p$n"
 	done
 	vfs=("${vfs[@]:0:8}")
