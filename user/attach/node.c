@@ -473,11 +473,7 @@ static int find_in(struct rdma_nl *nl, const struct record *record, struct rdma_
 
 static bool rdma_is_home(const struct record *record)
 {
-	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
-	_cleanup_close_ int home = host_netns(NULL);
-	struct rdma_device device;
-
-	return !device_exists(record->pci) || home < 0 || rdma_open(&nl, home) || !find_in(nl, record, &device);
+	return !device_exists(record->pci) || rdma_is_here(record->pci);
 }
 
 struct move {

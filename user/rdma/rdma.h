@@ -106,6 +106,12 @@ int rdma_find_children(struct rdma_nl *nl, const char *parent, struct rdma_devic
  */
 int rdma_wait_gid(int netns_fd, const char *name, const uint8_t gid[16], int timeout_ms, struct err *err);
 
+/*
+ * Whether a PCI function or an auxiliary device has an RDMA device in the netns that /sys shows, which for wardend is the
+ * host's. Asks no netlink.
+ */
+bool rdma_is_here(const char *parent);
+
 /* The character device with that number: 0, or -ENODEV when it is none of the RDMA stack. */
 int rdma_cdev_get(dev_t dev, struct rdma_cdev *cdev);
 

@@ -91,16 +91,37 @@ static int class_for_each(const char *class, int (*visit)(const struct rdma_cdev
 	return 0;
 }
 
+static const char *const buses[] = { "pci", "auxiliary" };
+
+static int child_folder(const char *bus, const char *parent, const char *class, char to[PATH_MAX])
+{
+	if (strchr(parent, '/') || parent[0] == '.')
+		return -EINVAL;
+	return try_snprintf(to, PATH_MAX, "/sys/bus/%s/devices/%s/%s", bus, parent, class);
+}
+
+bool rdma_is_here(const char *parent)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(buses); i++) {
+		_cleanup_closedir_ DIR *dir = child_folder(buses[i], parent, "infiniband", path) ? NULL : opendir(path);
+		struct dirent *entry;
+
+		while (dir && (entry = readdir(dir)))
+			if (entry->d_name[0] != '.')
+				return true;
+	}
+	return false;
+}
+
 int rdma_cdev_for_each_of(const char *parent, int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx)
 {
-	static const char *const buses[] = { "pci", "auxiliary" };
 	char path[PATH_MAX];
 	int r = 0;
 
-	if (strchr(parent, '/') || parent[0] == '.')
-		return -EINVAL;
 	for (size_t i = 0; !r && i < ARRAY_SIZE(buses); i++) {
-		r = try_snprintf(path, sizeof(path), "/sys/bus/%s/devices/%s/infiniband_verbs", buses[i], parent);
+		r = child_folder(buses[i], parent, "infiniband_verbs", path);
 		if (!r)
 			r = class_for_each(path, visit, ctx);
 	}
