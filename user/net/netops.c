@@ -475,20 +475,21 @@ static void wait_running(struct rtnl *nl, uint32_t ifindex, uint64_t deadline)
  * Some drivers (igbvf) let nobody set a MAC where the PF has set one, and take the PF's when they reset the VF: that is when the
  * netdev goes down. It must not meet the reset that the driver makes when it comes up, which is over with the carrier.
  */
-static void cycle(struct rtnl *nl, uint32_t ifindex, uint64_t deadline)
+static bool cycle(struct rtnl *nl, uint32_t ifindex, uint64_t deadline)
 {
 	const struct netdev_change up = { .state = NETDEV_UP }, down = { .state = NETDEV_DOWN };
 	struct netdev_link link;
 	bool was_up;
 
 	if (netdev_link_get(nl, ifindex, &link))
-		return;
+		return false;
 	was_up = link.flags & IFF_UP;
 	if (!was_up && netdev_set(nl, ifindex, &up, NULL))
-		return;
+		return false;
 	wait_running(nl, ifindex, deadline);
-	if (!netdev_set(nl, ifindex, &down, NULL) && was_up)
-		netdev_set(nl, ifindex, &up, NULL);
+	if (netdev_set(nl, ifindex, &down, NULL))
+		return false;
+	return !was_up || !netdev_set(nl, ifindex, &up, NULL);
 }
 
 int netdev_mac_set(struct rtnl *nl, uint32_t ifindex, const uint8_t mac[6], int timeout_ms, struct err *err)
@@ -510,8 +511,7 @@ int netdev_mac_set(struct rtnl *nl, uint32_t ifindex, const uint8_t mac[6], int 
 				       : fail(err, -EIO, "netdev %u: the driver took the MAC and does not have it",
 					      ifindex);
 		if (refused == -EADDRNOTAVAIL && !cycled)
-			cycle(nl, ifindex, deadline);
-		cycled = true;
+			cycled = cycle(nl, ifindex, deadline);
 		nanosleep(&pause, NULL); /* no message tells when a driver is ready to hear it again */
 		if (pause.tv_nsec < 100000000)
 			pause.tv_nsec *= 2;
