@@ -182,8 +182,10 @@ static int step_claim(struct add *add, struct cni_error *e)
 	r = step(add, STEP_CLAIM, false, e);
 	if (r)
 		return r;
-	fail(&err, -EIO, "the claim");
+	err.text[0] = '\0';
 	r = fault_around("attach.claim", hooks->claim(&claim, &err, hooks->ctx));
+	if (r && !err.text[0])
+		fail(&err, r, "the claim on %s: %s", claim.device, strerror(-r));
 	return r ? cni_fail(e, r == -EEXIST || r == -ENODEV ? CNI_TRY_AGAIN : CNI_INTERNAL, "%s", err.text) : 0;
 }
 

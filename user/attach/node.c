@@ -90,17 +90,20 @@ static int find_netdev(const char *device, bool is_pci, struct node_device *foun
 {
 	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
 	char name[IF_NAMESIZE];
-	int index;
+	int r = is_pci ? sriov_netdev_name(device, name, sizeof(name))
+		       : sriov_aux_netdev_name(device, name, sizeof(name));
 
-	if (is_pci ? sriov_netdev_name(device, name, sizeof(name)) : sriov_aux_netdev_name(device, name, sizeof(name)))
+	if (!r)
+		r = rtnl_open(&nl, -1);
+	if (!r)
+		r = netdev_find(nl, name);
+	if (r > 0)
+		r = netdev_link_get(nl, (uint32_t)r, &found->link);
+	if (!r)
 		return 0;
-	if (rtnl_open(&nl, -1))
-		return fail(err, -EIO, "rtnetlink: %s", strerror(errno));
-	index = netdev_find(nl, name);
-	if (index > 0 && !netdev_link_get(nl, (uint32_t)index, &found->link))
-		return 0;
-	found->link = (struct netdev_link){}; /* it has gone in this moment */
-	return 0;
+	found->link = (struct netdev_link){};
+	/* There is none, or it has gone in this moment; one that cannot be asked is not none. */
+	return r == -ENODEV ? 0 : fail(err, r, "the netdev of %s: %s", device, strerror(-r));
 }
 
 static int find_rdma(const char *device, struct node_device *found, struct err *err)
@@ -471,6 +474,14 @@ static int find_in(struct rdma_nl *nl, const struct record *record, struct rdma_
 	return count ? 0 : -ENODEV;
 }
 
+/* The same, with the reason. */
+static int look_in(struct rdma_nl *nl, const struct record *record, struct rdma_device *device, struct err *err)
+{
+	int r = find_in(nl, record, device);
+
+	return r ? fail(err, r, "the RDMA device of %s: %s", record->pci, strerror(-r)) : 0;
+}
+
 static bool rdma_is_home(const struct record *record)
 {
 	return !device_exists(record->pci) || rdma_is_here(record->pci);
@@ -498,8 +509,10 @@ static int fetch_rdma_from(const struct record *record, int netns, struct err *e
 	struct rdma_device device;
 	int r = home < 0 ? home : open_rdma(&nl, netns, err);
 
-	if (r || find_in(nl, record, &device))
-		return r;
+	if (!r)
+		r = look_in(nl, record, &device, err);
+	if (r)
+		return r == -ENODEV ? 0 : r;
 	return netns_call(netns, call_move, &(struct move){ nl, device.index, home, err });
 }
 
@@ -511,9 +524,12 @@ static int name_as_before(const struct record *record, struct err *err)
 	struct rdma_device device, other;
 	int r = home < 0 ? home : open_rdma(&nl, home, err);
 
-	if (r || find_in(nl, record, &device) || !strcmp(device.name, record->rdma_name) ||
-	    !rdma_find(nl, record->rdma_name, &other))
-		return r;
+	if (!r)
+		r = look_in(nl, record, &device, err);
+	if (r)
+		return r == -ENODEV ? 0 : r;
+	if (!strcmp(device.name, record->rdma_name) || !rdma_find(nl, record->rdma_name, &other))
+		return 0;
 	return rdma_rename(nl, device.index, record->rdma_name, err);
 }
 
@@ -523,8 +539,10 @@ static int delete_softroce(const struct record *record, int netns, struct err *e
 	struct rdma_device device;
 	int r = open_rdma(&nl, netns, err);
 
-	if (r || rdma_find(nl, record->rdma_name, &device))
-		return r;
+	if (!r)
+		r = look_in(nl, record, &device, err);
+	if (r)
+		return r == -ENODEV ? 0 : r;
 	return rdma_link_delete(nl, device.index, err);
 }
 

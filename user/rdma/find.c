@@ -59,6 +59,15 @@ struct children {
 	int count;
 };
 
+/*
+ * It has gone meanwhile, or has no such node (nldev_get_chardev() in ib_core's nldev.c). That is not the same as one that could
+ * not be asked, which may be the one that is looked for.
+ */
+static bool is_gone(int r)
+{
+	return r == -EINVAL || r == -ENODEV || r == -EOPNOTSUPP;
+}
+
 /* One that is in another netns is not found; one that is renamed in this moment is no longer of that name or that node. */
 static int take_child(const struct rdma_cdev *cdev, void *ctx)
 {
@@ -67,9 +76,11 @@ static int take_child(const struct rdma_cdev *cdev, void *ctx)
 	dev_t node;
 	int r = rdma_find(c->nl, cdev->ibdev, &device);
 
+	if (!r)
+		r = rdma_uverbs(c->nl, device.index, &node);
 	if (r)
-		return r == -ENODEV ? 0 : r;
-	if (rdma_uverbs(c->nl, device.index, &node) || node != cdev->dev)
+		return is_gone(r) ? 0 : r;
+	if (node != cdev->dev)
 		return 0;
 	if ((size_t)c->count < c->room)
 		c->devices[c->count] = device;

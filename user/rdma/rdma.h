@@ -112,10 +112,13 @@ int rdma_wait_gid(int netns_fd, const char *name, const uint8_t gid[16], int tim
  */
 bool rdma_is_here(const char *parent);
 
-/* The character device with that number: 0, or -ENODEV when it is none of the RDMA stack. */
+/* The character device with that number: 0, -ENODEV or -ENODATA when it is none of the RDMA stack (any more), or -errno. */
 int rdma_cdev_get(dev_t dev, struct rdma_cdev *cdev);
 
-/* Calls `visit` for each RDMA character device of the node. 0, -errno, or what `visit` answered. */
+/*
+ * Calls `visit` for each RDMA character device of the node. 0, what `visit` answered, or -errno, after all others were visited,
+ * when there is one that cannot be read.
+ */
 int rdma_cdev_for_each(int (*visit)(const struct rdma_cdev *cdev, void *ctx), void *ctx);
 
 /* The same for the uverbs nodes of one PCI function or auxiliary device, in whatever netns its RDMA devices are. */

@@ -31,28 +31,34 @@ static void parent_of(const char *dir, char *to, size_t size)
 		to[0] = '\0';
 }
 
+/* -ENODATA: it has none, or has just gone. */
 static int attribute(const char *dir, const char *name, char *to, size_t size)
 {
 	char path[PATH_MAX];
 	int r = try_snprintf(path, sizeof(path), "%s/%s", dir, name);
 
-	return r ? r : read_line(path, to, size);
+	if (!r)
+		r = read_line(path, to, size);
+	return r == -ENOENT || r == -ENOTDIR || r == -ENODEV ? -ENODATA : r;
 }
 
 static int cdev_read(const char *dir, const char *name, struct rdma_cdev *cdev)
 {
 	unsigned int maj, min;
 	char dev[32];
+	int r = attribute(dir, "dev", dev, sizeof(dev));
 
 	*cdev = (struct rdma_cdev){};
-	if (try_snprintf(cdev->name, sizeof(cdev->name), "%s", name) || attribute(dir, "dev", dev, sizeof(dev)) ||
-	    sscanf(dev, "%u:%u", &maj, &min) != 2)
+	if (r)
+		return r;
+	if (try_snprintf(cdev->name, sizeof(cdev->name), "%s", name) || sscanf(dev, "%u:%u", &maj, &min) != 2)
 		return -ENODATA;
 	cdev->dev = makedev(maj, min);
 	if (!strcmp(name, "rdma_cm"))
 		return 0; /* of no device */
-	if (attribute(dir, "ibdev", cdev->ibdev, sizeof(cdev->ibdev)))
-		return -ENODATA;
+	r = attribute(dir, "ibdev", cdev->ibdev, sizeof(cdev->ibdev));
+	if (r)
+		return r;
 	parent_of(dir, cdev->parent, sizeof(cdev->parent));
 	return 0;
 }
@@ -66,7 +72,7 @@ int rdma_cdev_get(dev_t dev, struct rdma_cdev *cdev)
 		return -ENODEV;
 	len = readlink(path, target, sizeof(target) - 1);
 	if (len < 0)
-		return -ENODEV;
+		return errno == ENOENT ? -ENODEV : -errno;
 	target[len] = '\0';
 	return cdev_read(path, basename(target), cdev);
 }
@@ -77,18 +83,24 @@ static int class_for_each(const char *class, int (*visit)(const struct rdma_cdev
 	struct rdma_cdev cdev;
 	struct dirent *entry;
 	char path[PATH_MAX];
-	int r;
+	int r, error = 0;
 
-	while (dir && (entry = readdir(dir))) {
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.' || try_snprintf(path, sizeof(path), "%s/%s", class, entry->d_name))
 			continue;
-		if (cdev_read(path, entry->d_name, &cdev))
-			continue; /* abi_version, or a node that has just gone */
+		r = cdev_read(path, entry->d_name, &cdev);
+		if (r) {
+			if (r != -ENODATA) /* abi_version, or a node that has just gone */
+				error = r;
+			continue;
+		}
 		r = visit(&cdev, ctx);
 		if (r)
 			return r;
 	}
-	return 0;
+	return error;
 }
 
 static const char *const buses[] = { "pci", "auxiliary" };

@@ -28,7 +28,9 @@ static int netdev_name(const char *pci, const char *sub, char *to, size_t size)
 	if (!pci[0] || try_snprintf(path, sizeof(path), SYSFS_PCI "/%s/%s", pci, sub))
 		return -ENODEV;
 	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
+	if (!dir)
+		return errno == ENOENT ? -ENODEV : -errno;
+	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			return try_snprintf(to, size, "%s", entry->d_name) ? -ENODEV : 0;
 	return -ENODEV;

@@ -28,7 +28,7 @@ struct sriov_netdev {
 /* The netdev of a PCI function in the caller's netns, by PCI address: 0, or -ENODEV when there is none. */
 int sriov_netdev_get(const char *pci, struct sriov_netdev *netdev);
 
-/* The name alone: 0, or -ENODEV. Of a function, and of an auxiliary device (a scalable function). */
+/* The name alone: 0, -ENODEV, or -errno when it cannot be read. Of a function, and of an auxiliary device (a scalable function). */
 int sriov_netdev_name(const char *pci, char *to, size_t size);
 int sriov_aux_netdev_name(const char *device, char *to, size_t size);
 
