@@ -130,7 +130,13 @@ $(BUILD)/tests/bpf/%_test: $(BUILD)/obj/tests/bpf/%_test.o $(TEST_COMMON) $(LIB)
 VERBS_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/tools/uverbs/*.c))
 $(BUILD)/uverbs: $(VERBS_OBJ)
 $(BUILD)/frame: $(BUILD)/obj/tests/common/frames.o $(LIB)
-$(BUILD)/attach-alone: $(LIB)
+ALONE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/tools/alone/*.c))
+# Calls into the kernel that fail on demand: tests/tools/alone/calls.c.
+ALONE_CALLS := socket mnl_socket_sendto recvfrom open opendir fopen write pwrite fdatasync fsync ftruncate unlink \
+	       memfd_create pipe2 posix_spawn fault_ask
+$(BUILD)/attach-crash $(BUILD)/attach-random: LDFLAGS += $(if $(FAULTS),$(ALONE_CALLS:%=-Wl$(comma)--wrap=%))
+$(BUILD)/attach-crash $(BUILD)/attach-random: $(ALONE_OBJ) $(LIB)
+$(BUILD)/ipam-files: $(LIB)
 
 $(BUILD)/attack: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/attack/*.c)) $(VERBS_OBJ)
 	$(call say,LINK)

@@ -3,7 +3,7 @@
 # For scripts in the guest, after lib.sh and warden.sh: the plugin, called as a runtime calls it, pods that are nothing but a
 # netns, and what a node has to look like when all of them are gone.
 #
-#   netns_new POD…   netns_delete POD…   node_note   node_is_as_before   run_attach NAME FUNCTION
+#   netns_new POD…   netns_delete POD…   node_note   node_is_as_before   run_attach NAME FUNCTION   run_pods NAME FUNCTION
 #   conf VF [KEYS]   cni COMMAND POD CONFIG   cni_error CODE REGEX COMMAND POD CONFIG   told [jq FILTER]
 # shellcheck disable=SC2154 # lab_state and warden_dir are lib.sh's and warden.sh's
 
@@ -78,6 +78,13 @@ netns_delete() {
 netns_left() {
 	local path
 	for path in /run/netns/p*; do [ ! -e "$path" ] || printf '%s ' "${path##*/}"; done
+}
+
+# NAME FUNCTION: a case; what one that failed has left of its pods does not make the next.
+run_pods() {
+	local pod
+	run_case "$1" "$2"
+	for pod in $(netns_left); do ip netns delete "$pod"; done
 }
 
 no_netns_lives() { [ -z "$(ip netns list-id)" ]; }
