@@ -11,12 +11,11 @@ comma := ,
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@))
 
-PKGS := libbpf libcjson libmnl libelf zlib libcurl
+PKGS := libbpf libcjson libmnl libelf zlib
 CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
 	  -Wundef -Wvla -Wwrite-strings -Wold-style-definition -Wpointer-arith -Werror
 CFLAGS += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer, \
 	  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE)
-# A program that uses no HTTP does not carry libcurl.
 LDFLAGS := -Wl$(comma)--as-needed $(if $(SANITIZE),-fsanitize=address$(comma)undefined,-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 CPPFLAGS := $(if $(FAULTS),-DWARDEN_FAULTS) -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm

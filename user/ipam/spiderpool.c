@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipam/spiderpool.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/curl.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -74,16 +74,6 @@ static void reply_free(struct reply *reply)
 	free(reply->body);
 }
 
-static void easy_free(CURL **curl)
-{
-	curl_easy_cleanup(*curl);
-}
-
-static void headers_free(struct curl_slist **headers)
-{
-	curl_slist_free_all(*headers);
-}
-
 static size_t take_body(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct reply *reply = ctx;
@@ -104,41 +94,60 @@ static size_t take_body(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
-/* With a unix socket libcurl uses no proxy, whatever the environment says. */
-static CURLcode set_up(CURL *curl, const char *socket, unsigned int ms, struct curl_slist *headers, struct reply *reply)
-{
-	CURLcode r = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
+/* One request. */
+struct request {
+	const struct curl_api *api;
+	CURL *curl;
+	struct curl_slist *headers;
+};
 
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
-	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)ms);
-	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
+static void request_end(struct request *r)
+{
+	if (r->headers)
+		r->api->slist_free_all(r->headers);
+	if (r->curl)
+		r->api->easy_cleanup(r->curl);
+}
+
+/* With a unix socket libcurl uses no proxy, whatever the environment says. */
+static CURLcode set_up(const struct request *q, const char *socket, unsigned int ms, struct reply *reply)
+{
+	CURLcode r = q->api->easy_setopt(q->curl, CURLOPT_UNIX_SOCKET_PATH, socket);
+
+	q->api->easy_setopt(q->curl, CURLOPT_PROTOCOLS_STR, "http");
+	q->api->easy_setopt(q->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	q->api->easy_setopt(q->curl, CURLOPT_NOSIGNAL, 1L);
+	q->api->easy_setopt(q->curl, CURLOPT_FORBID_REUSE, 1L);
+	q->api->easy_setopt(q->curl, CURLOPT_TIMEOUT_MS, (long)ms);
+	q->api->easy_setopt(q->curl, CURLOPT_HTTPHEADER, q->headers);
+	q->api->easy_setopt(q->curl, CURLOPT_WRITEFUNCTION, take_body);
+	q->api->easy_setopt(q->curl, CURLOPT_WRITEDATA, reply);
 	return r;
 }
 
-/* Those of the agent's own client. */
-static struct curl_slist *make_headers(void)
+/* The headers are those of the agent's own client. */
+static int request_begin(struct request *r, struct cni_error *e)
 {
 	static const char *const lines[] = { "Host;", "Accept: application/json", "Content-Type: application/json",
 					     "Connection: close", "Expect:" };
-	struct curl_slist *headers = NULL, *longer;
+	struct curl_slist *longer;
+	struct err err;
 
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		longer = curl_slist_append(headers, lines[i]);
-		if (!longer) {
-			curl_slist_free_all(headers);
-			return NULL;
-		}
-		headers = longer;
+	r->api = curl_load(&err);
+	if (!r->api)
+		return cni_fail(e, CNI_INTERNAL, "Spiderpool's agent cannot be asked: %s", err.text);
+	r->curl = r->api->easy_init();
+	for (size_t i = 0; r->curl && i < ARRAY_SIZE(lines); i++) {
+		longer = r->api->slist_append(r->headers, lines[i]);
+		if (!longer)
+			return cni_fail(e, CNI_INTERNAL, "out of memory");
+		r->headers = longer;
 	}
-	return headers;
+	return r->curl ? 0 : cni_fail(e, CNI_INTERNAL, "out of memory");
 }
 
-static int curl_failed(CURLcode code, const struct reply *reply, const char *what, struct cni_error *e)
+static int request_failed(const struct request *q, CURLcode code, const struct reply *reply, const char *what,
+			  struct cni_error *e)
 {
 	int r;
 
@@ -146,7 +155,7 @@ static int curl_failed(CURLcode code, const struct reply *reply, const char *wha
 		return cni_fail(e, CNI_IPAM, "Spiderpool's agent answered more than %d bytes to %s", REPLY_MAX, what);
 	if (code == CURLE_OUT_OF_MEMORY || code == CURLE_WRITE_ERROR)
 		return cni_fail(e, CNI_INTERNAL, "out of memory");
-	r = cni_fail(e, CNI_TRY_AGAIN, "unhealthy spiderpool-agent backend: %s: %s", what, curl_easy_strerror(code));
+	r = cni_fail(e, CNI_TRY_AGAIN, "unhealthy spiderpool-agent backend: %s: %s", what, q->api->easy_strerror(code));
 	return code == CURLE_COULDNT_CONNECT ? -ECONNREFUSED : r;
 }
 
@@ -154,32 +163,33 @@ static int curl_failed(CURLcode code, const struct reply *reply, const char *wha
 static int exchange(const struct spiderpool_config *config, const char *method, const char *path, const char *body,
 		    unsigned int ms, struct reply *reply, struct cni_error *e)
 {
-	_cleanup_(headers_free) struct curl_slist *headers = make_headers();
-	_cleanup_(easy_free) CURL *curl = curl_easy_init();
+	_cleanup_(request_end) struct request q = {};
 	char url[128], what[64];
 	CURLcode code;
+	int r;
 
 	*reply = (struct reply){};
 	snprintf(url, sizeof(url), "http://localhost/v1%s", path);
 	snprintf(what, sizeof(what), "%s %s", method, path);
-	if (!curl || !headers)
-		return cni_fail(e, CNI_INTERNAL, "out of memory");
+	r = request_begin(&q, e);
+	if (r)
+		return r;
 	if (!ms) {
 		cni_fail(e, CNI_TRY_AGAIN, "no time is left for Spiderpool's agent");
 		return -ECONNREFUSED;
 	}
-	code = set_up(curl, config->socket, ms, headers, reply);
+	code = set_up(&q, config->socket, ms, reply);
 	if (!code)
-		code = curl_easy_setopt(curl, CURLOPT_URL, url);
+		code = q.api->easy_setopt(q.curl, CURLOPT_URL, url);
 	if (!code)
-		code = curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+		code = q.api->easy_setopt(q.curl, CURLOPT_CUSTOMREQUEST, method);
 	if (!code && body)
-		code = curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, body);
+		code = q.api->easy_setopt(q.curl, CURLOPT_COPYPOSTFIELDS, body);
 	if (!code)
-		code = curl_easy_perform(curl);
+		code = q.api->easy_perform(q.curl);
 	if (!code)
-		code = curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
-	return code ? curl_failed(code, reply, what, e) : 0;
+		code = q.api->easy_getinfo(q.curl, CURLINFO_RESPONSE_CODE, &reply->status);
+	return code ? request_failed(&q, code, reply, what, e) : 0;
 }
 
 /* The agent's words as they are: a bare JSON string, the framework's {code, message}, or whatever it wrote. */
