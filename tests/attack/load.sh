@@ -11,7 +11,7 @@ set -uo pipefail
 
 opens=${1:-1000000} rounds=${2:-10000}
 answer_ms=2000 # of `wardenctl status`, without KVM and beside a flood
-max_kib=32768 growth_kib=4096
+max_kib=16384 growth_kib=4096
 figures=$LAB_SCRATCH/load.txt
 
 node() { pod_uverbs owner; }
