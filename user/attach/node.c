@@ -25,7 +25,7 @@
 
 static int host_netns(struct err *err)
 {
-	return netns_open("/proc/self/ns/net", 0, err);
+	return netns_open("/proc/thread-self/ns/net", 0, err);
 }
 
 /*
