@@ -142,7 +142,7 @@ $(BUILD)/attack: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/attack/*.c)) $
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 
 # One that is made of the library has what the library needs, too.
-$(BUILD)/nodeops: $(BUILD)/obj/tests/tools/nodeops.o $(LIB)
+$(BUILD)/nodeops $(BUILD)/spiderpool-agent: $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 

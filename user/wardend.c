@@ -701,7 +701,7 @@ static void close_parts(struct daemon *d)
 
 static int open_attach(struct daemon *d, struct err *err)
 {
-	struct attach_options options = { .state_dir = d->config.state_dir };
+	struct attach_options options = { .state_dir = d->config.state_dir, .ipam_ms = d->config.ipam_timeout * 1000 };
 	int r = work_open(&d->work, d->loop, ATTACH_JOBS, err);
 
 	if (r)

@@ -65,8 +65,8 @@ static void needs(void **state)
 {
 	static const struct {
 		const char *command, *needs;
-	} table[] = { { "ADD", "INFP" }, { "CHECK", "INFP" }, { "DEL", "IFP" },
-		      { "GC", "P" },     { "STATUS", "P" },   { "VERSION", "" } };
+	} table[] = { { "ADD", "INF" }, { "CHECK", "INF" }, { "DEL", "IF" },
+		      { "GC", "P" },    { "STATUS", "" },   { "VERSION", "" } };
 	static const struct {
 		char letter;
 		const char *name;
@@ -89,7 +89,7 @@ static void needs(void **state)
 			else
 				good(&v);
 		}
-	bad(&(struct cni_variables){ .command = "ADD" }, "CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH");
+	bad(&(struct cni_variables){ .command = "ADD" }, "CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME");
 }
 
 static void values(void **state)

@@ -126,6 +126,44 @@ static void built(void **state)
 	assert_int_equal(r.interface_count, CNI_MAX_INTERFACES);
 }
 
+/* What two plugins have made, one after the other. */
+static void appended(void **state)
+{
+	_cleanup_(cni_result_free) struct cni_result all = {}, first = {}, second = {};
+	_cleanup_free_ char *text = NULL;
+	struct cni_error e;
+
+	(void)state;
+	assert_int_equal(read_text("{\"interfaces\":[{\"name\":\"br0\"},{\"name\":\"eth0\",\"sandbox\":\"/n\"}],"
+				   "\"ips\":[{\"address\":\"10.0.0.1/8\",\"interface\":1}],"
+				   "\"routes\":[{\"dst\":\"0.0.0.0/0\"}],\"dns\":{\"domain\":\"a\"}}",
+				   &first, &e),
+			 0);
+	assert_int_equal(
+		read_text("{\"interfaces\":[{\"name\":\"net1\",\"sandbox\":\"/n\"}],"
+			  "\"ips\":[{\"address\":\"11.0.0.1/8\",\"interface\":0},{\"address\":\"fd00::1/64\"}],"
+			  "\"dns\":{\"domain\":\"b\"}}",
+			  &second, &e),
+		0);
+	assert_int_equal(cni_result_append(&all, &first), 0);
+	assert_int_equal(cni_result_append(&all, &second), 0);
+	text = cni_result_print(&all, CNI_1_1_0);
+	assert_string_equal(
+		text, "{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"br0\"},{\"name\":\"eth0\","
+		      "\"sandbox\":\"/n\"},{\"name\":\"net1\",\"sandbox\":\"/n\"}],\"ips\":["
+		      "{\"interface\":1,\"address\":\"10.0.0.1/8\"},{\"interface\":2,\"address\":\"11.0.0.1/8\"},"
+		      "{\"address\":\"fd00::1/64\"}],\"routes\":[{\"dst\":\"0.0.0.0/0\"}],\"dns\":{\"domain\":\"b\"}}");
+	assert_false(cni_ip_is_of(&all, &all.ips[0], "net1"));
+	assert_true(cni_ip_is_of(&all, &all.ips[0], "eth0"));
+	assert_true(cni_ip_is_of(&all, &all.ips[1], "net1"));
+	assert_true(cni_ip_is_of(&all, &all.ips[2], "net1"));
+	all.ips[0].interface = 0;
+	assert_false(cni_ip_is_of(&all, &all.ips[0], "br0")); /* it is the host's */
+	while (!cni_result_append(&all, &second))
+		assert_true(all.interface_count <= CNI_MAX_INTERFACES);
+	assert_int_equal(all.interface_count, CNI_MAX_INTERFACES);
+}
+
 static void addresses(void **state)
 {
 	static const char *const with_prefix[] = { "10.0.0.1",     "10.0.0.1/33", "10.0.0.1/",  "10.0.0.1/-1",
@@ -253,7 +291,7 @@ static void errors(void **state)
 	cni_fail(&e, CNI_IO, "%s", big);
 	assert_true(json_is_utf8(e.msg, strlen(e.msg)));
 	assert_true(strlen(e.msg) == sizeof(e.msg) - 1);
-	version = cni_version_print(CNI_0_4_0);
+	version = cni_version_print("0.4.0");
 	assert_string_equal(
 		version, "{\"cniVersion\":\"0.4.0\",\"supportedVersions\":[\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\"]}");
 	assert_int_equal(cni_fail(NULL, CNI_INVALID_NETCONF, "x"), -EINVAL);
@@ -264,7 +302,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(conversions), cmocka_unit_test(as_struct), cmocka_unit_test(built),
 		cmocka_unit_test(addresses),   cmocka_unit_test(wrong),     cmocka_unit_test(of_others),
-		cmocka_unit_test(too_many),    cmocka_unit_test(errors),
+		cmocka_unit_test(too_many),    cmocka_unit_test(errors),    cmocka_unit_test(appended),
 	};
 
 	return RUN_CASES("cni_result", tests);

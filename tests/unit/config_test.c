@@ -135,6 +135,15 @@ static void reactions(void **state)
 	bad("{\"reactions\":{\"exclusive.device-move\":\"deny\"}}", -EINVAL, "can only be told");
 }
 
+static void ipam_timeout(void **state)
+{
+	(void)state;
+	assert_int_equal(good("{}").ipam_timeout, 100);
+	assert_int_equal(good("{\"ipam_timeout\":3600}").ipam_timeout, 3600);
+	bad("{\"ipam_timeout\":0}", -ERANGE, "\"ipam_timeout\" must not be 0");
+	bad("{\"ipam_timeout\":3601}", -ERANGE, "\"ipam_timeout\"");
+}
+
 static void cgroups(void **state)
 {
 	struct config c = good("{\"host_cgroups\":[\"kubepods.slice/agent\"],\"pod_cgroups\":[\"kubepods\"]}");
@@ -679,6 +688,7 @@ int main(void)
 		cmocka_unit_test(values_of_choices),
 		cmocka_unit_test(reactions),
 		cmocka_unit_test(cgroups),
+		cmocka_unit_test(ipam_timeout),
 		cmocka_unit_test(custom_profile),
 		cmocka_unit_test(profile_on_a_base),
 		cmocka_unit_test(profile_contradicts_itself),

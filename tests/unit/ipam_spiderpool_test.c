@@ -147,7 +147,7 @@ static void refusals(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		_cleanup_(finish) struct attempt a = { .agent.post = table[i].answer };
+		_cleanup_(finish) struct attempt a = { .agent.answers.post = table[i].answer };
 
 		prepare(&a, "");
 		assert_true(add(&a) < 0);
@@ -204,7 +204,7 @@ static void unusable_answers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		_cleanup_(finish) struct attempt a = { .agent.post = table[i].answer };
+		_cleanup_(finish) struct attempt a = { .agent.answers.post = table[i].answer };
 
 		prepare(&a, "");
 		if (!add(&a) || a.e.code != table[i].code)
@@ -219,7 +219,7 @@ static void unusable_answers(void **state)
 
 static void hang(void **state)
 {
-	_cleanup_(finish) struct attempt a = { .agent.post.manner = MANNER_HANG };
+	_cleanup_(finish) struct attempt a = { .agent.answers.post.manner = MANNER_HANG };
 
 	(void)state;
 	prepare(&a, "");
@@ -237,7 +237,7 @@ static void hang(void **state)
 
 static void slow_is_fine(void **state)
 {
-	_cleanup_(finish) struct attempt a = { .agent.post.manner = MANNER_SLOW };
+	_cleanup_(finish) struct attempt a = { .agent.answers.post.manner = MANNER_SLOW };
 
 	(void)state;
 	prepare(&a, "");
@@ -248,8 +248,8 @@ static void slow_is_fine(void **state)
 /* An undo that fails is told beside the first error. */
 static void failed_undo(void **state)
 {
-	_cleanup_(finish) struct attempt a = { .agent = { .post = { 200, "{}", MANNER_PLAIN },
-							  .delete = { 500, "\"no\"", MANNER_PLAIN } } };
+	_cleanup_(finish) struct attempt a = { .agent.answers = { .post = { 200, "{}", MANNER_PLAIN },
+								  .delete = { 500, "\"no\"", MANNER_PLAIN } } };
 
 	(void)state;
 	prepare(&a, "");
@@ -260,7 +260,7 @@ static void failed_undo(void **state)
 
 static void unhealthy(void **state)
 {
-	_cleanup_(finish) struct attempt a = { .agent.health = { 500, "\"starting\"", MANNER_PLAIN } };
+	_cleanup_(finish) struct attempt a = { .agent.answers.health = { 500, "\"starting\"", MANNER_PLAIN } };
 
 	(void)state;
 	prepare(&a, "");
@@ -314,13 +314,13 @@ static void deletions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		_cleanup_(finish) struct attempt a = { .agent.delete = table[i] };
+		_cleanup_(finish) struct attempt a = { .agent.answers.delete = table[i] };
 
 		prepare(&a, "");
 		assert_int_equal(ipam_del(&a.call, &a.e), 0);
 		assert_request(&a, 1, "DELETE ");
 	}
-	_cleanup_(finish) struct attempt cut = { .agent.delete = { 200, "{}", MANNER_CUT } };
+	_cleanup_(finish) struct attempt cut = { .agent.answers.delete = { 200, "{}", MANNER_CUT } };
 
 	prepare(&cut, "");
 	assert_int_equal(ipam_del(&cut.call, &cut.e), -EAGAIN);

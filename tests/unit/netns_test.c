@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -302,6 +303,52 @@ static void cgroup_paths(void **state)
 	umount(CGROUP_ROOT);
 }
 
+struct asker {
+	int begin[2];
+	pthread_t thread;
+	struct netns_id id;
+};
+
+static void *ask_for_own(void *ctx)
+{
+	struct asker *a = ctx;
+	char byte;
+
+	(void)!read(a->begin[0], &byte, 1);
+	netns_self(&a->id, NULL);
+	return NULL;
+}
+
+static int let_it_ask(void *ctx)
+{
+	struct asker *a = ctx;
+
+	(void)!write(a->begin[1], "", 1);
+	return pthread_join(a->thread, NULL);
+}
+
+/* The own netns is the thread's: another one, and be it the first, may be in a pod's at the moment. */
+static void while_another_thread_is_elsewhere(void **state)
+{
+	struct holder h = hold_netns();
+	_cleanup_close_ int fd = -1;
+	struct asker a = {};
+	struct netns_id own;
+	struct err err;
+
+	(void)state;
+	fd = netns_open(NULL, h.pid, &err);
+	assert_true(fd >= 0);
+	assert_int_equal(netns_self(&own, &err), 0);
+	assert_int_equal(pipe2(a.begin, O_CLOEXEC), 0);
+	assert_int_equal(pthread_create(&a.thread, NULL, ask_for_own, &a), 0);
+	assert_int_equal(netns_call(fd, let_it_ask, &a), 0);
+	assert_true(a.id.cookie == own.cookie);
+	close(a.begin[0]);
+	close(a.begin[1]);
+	end_holder(&h);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
@@ -313,6 +360,7 @@ int main(void)
 		cmocka_unit_test(a_socket_is_of_that_netns),
 		cmocka_unit_test(the_walk_finds_each_once),
 		cmocka_unit_test(a_name),
+		cmocka_unit_test(while_another_thread_is_elsewhere),
 		cmocka_unit_test(cgroup_paths),
 	};
 

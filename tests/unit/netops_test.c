@@ -476,6 +476,42 @@ static void addresses_and_routes(void **state)
 	assert_int_equal(netdev_flush(nl, v, &err), 0);
 }
 
+static void routes_that_are_there(void **state)
+{
+	_cleanup_close_ int netns = netlab_netns();
+	_cleanup_rtnl_ struct rtnl *nl = netlab_open(netns);
+	uint32_t v = netlab_veth(netns, "v0", "v1");
+	const struct net_address addresses[] = { netlab_address("10.2.0.5", 24), netlab_address("2001:db8::5", 64) };
+	struct net_route routes[] = {
+		{ .dst = netlab_address("::", 0), .gateway = netlab_address("2001:db8::1", 128) },
+		{ .dst = netlab_address("192.0.2.0", 24),
+		  .gateway = netlab_address("10.2.0.1", 32),
+		  .table = { true, 1000 } },
+		{ .dst = netlab_address("10.2.0.0", 24) }, /* the kernel's own */
+	};
+	const struct net_config config = {
+		.up = true, .addresses = addresses, .address_count = 2, .routes = routes, .route_count = 2
+	};
+	size_t missing = 9;
+
+	(void)state;
+	netlab_up(netns, "v0", "v1");
+	assert_int_equal(net_routes_find(nl, routes, 3, &missing), 0);
+	assert_int_equal(missing, 0);
+	assert_int_equal(netdev_configure(nl, v, &config, NULL), 0);
+	assert_int_equal(net_routes_find(nl, routes, 3, &missing), 0);
+	assert_int_equal(missing, 3);
+	routes[1].table = (struct net_number){}; /* whatever table it is in */
+	assert_int_equal(net_routes_find(nl, routes, 3, &missing), 0);
+	assert_int_equal(missing, 3);
+	routes[1].gateway = netlab_address("10.2.0.2", 32);
+	assert_int_equal(net_routes_find(nl, routes, 3, &missing), 0);
+	assert_int_equal(missing, 1);
+	routes[0].dst.prefix = 8;
+	assert_int_equal(net_routes_find(nl, routes, 3, &missing), 0);
+	assert_int_equal(missing, 0);
+}
+
 static int note_flags(const struct nlmsghdr *h, void *ctx)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
@@ -678,6 +714,7 @@ int main(void)
 		cmocka_unit_test(a_move_that_is_half_done),
 		cmocka_unit_test(names_that_are_none),
 		cmocka_unit_test(addresses_and_routes),
+		cmocka_unit_test(routes_that_are_there),
 		cmocka_unit_test(an_ipv6_address_is_usable_at_once),
 		cmocka_unit_test(another_netdevs_default_route_stays),
 		cmocka_unit_test(what_cannot_be_configured),

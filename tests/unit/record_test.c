@@ -185,21 +185,46 @@ static void torn_at_every_byte(void **state)
 	record_free(r);
 }
 
-static void is_damaged(const char *content, size_t len)
+/* What lies there under the name of that one is set aside. */
+static void is_set_aside(struct record *r)
 {
-	struct record *r = example("c3"), *read = NULL;
 	char file[NAME_MAX + 1], aside[3 * PATH_MAX];
+	struct record *read = NULL;
 	struct err err = {};
-	FILE *f = fopen(path_of(r), "w");
 
-	fwrite(content, 1, len, f);
-	fclose(f);
 	record_file(r, file, sizeof(file));
 	assert_int_equal(record_read(folder, file, &read, &err), -EBADMSG);
 	assert_contains(err.text, "damaged");
 	snprintf(aside, sizeof(aside), "%s.damaged", path_of(r));
 	assert_int_equal(access(path_of(r), F_OK), -1);
-	assert_int_equal(unlink(aside), 0);
+	assert_int_equal(remove(aside), 0);
+}
+
+static void is_damaged(const char *content, size_t len)
+{
+	struct record *r = example("c3");
+	FILE *f = fopen(path_of(r), "w");
+
+	fwrite(content, 1, len, f);
+	fclose(f);
+	is_set_aside(r);
+	record_free(r);
+}
+
+/* A pipe would be waited for, and the length of a device is no length. */
+static void what_is_no_file(void **state)
+{
+	struct record *r = example("c3");
+
+	(void)state;
+	assert_int_equal(mkfifo(path_of(r), 0600), 0);
+	is_set_aside(r);
+	assert_int_equal(symlink("/dev/zero", path_of(r)), 0);
+	is_set_aside(r);
+	assert_int_equal(symlink("nothing", path_of(r)), 0);
+	is_set_aside(r);
+	assert_int_equal(mkdir(path_of(r), 0700), 0);
+	is_set_aside(r);
 	record_free(r);
 }
 
@@ -335,7 +360,7 @@ int main(void)
 		cmocka_unit_test(written_and_read),   cmocka_unit_test(a_soft_device),
 		cmocka_unit_test(torn_at_every_byte), cmocka_unit_test(damaged_ones),
 		cmocka_unit_test(all_of_them),        cmocka_unit_test(no_room),
-		cmocka_unit_test(names_too_long),
+		cmocka_unit_test(names_too_long),     cmocka_unit_test(what_is_no_file),
 	};
 
 	test_begin();

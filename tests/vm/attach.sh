@@ -4,7 +4,9 @@
 # netns, and what a node has to look like when all of them are gone.
 #
 #   netns_new POD…   netns_delete POD…   node_note   node_is_as_before   run_attach NAME FUNCTION   run_pods NAME FUNCTION
+#   attach_begin JSON   attach_cases [FUNCTION…]
 #   conf VF [KEYS]   cni COMMAND POD CONFIG   cni_error CODE REGEX COMMAND POD CONFIG   told [jq FILTER]
+#   attached POD [STEP]   is_unclaimed VF   leases   in_pod POD CMD…   rdma_in POD VF
 # shellcheck disable=SC2154 # lab_state and warden_dir are lib.sh's and warden.sh's
 
 cni_dir=$lab_state/cni
@@ -22,7 +24,7 @@ local_ipam='"ipam":{"type":"host-local","dataDir":"'$lease_dir'","ranges":[[{"su
 # ---- the plugin ----
 
 # What a call is made of beside its arguments; a case sets others with local.
-version=1.0.0 type=rdma-warden ifname=net1 network=under
+version=1.0.0 type=rdma-warden ifname=net1 network=under cni_path=/usr/lib/cni
 
 # VF [KEYS]: the configuration, with an empty VF without a device.
 conf() {
@@ -33,8 +35,8 @@ conf() {
 # COMMAND POD CONFIG: prints nothing; what the plugin printed is in $cni_out. The pod's netns is netns_path, where a case
 # has set that (empty, too).
 cni() {
-	CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=${netns_path-/run/netns/$2} CNI_IFNAME=$ifname CNI_PATH=/usr/lib/cni \
-		CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=ml;K8S_POD_NAME=$2" "$cni_plugin" <<<"$3" >"$cni_out" || {
+	CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=${netns_path-/run/netns/$2} CNI_IFNAME=$ifname CNI_PATH=$cni_path \
+		CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=ml;K8S_POD_NAME=$2;K8S_POD_UID=uid-$2" "$cni_plugin" <<<"$3" >"$cni_out" || {
 		printf '%s of %s: status %s: ' "$1" "$2" $?
 		cat "$cni_out"
 		return 1
@@ -48,16 +50,31 @@ cni_add() {
 	cni ADD "$@" && keep "$1"
 }
 
-# CODE REGEX COMMAND POD CONFIG: refused, with that code of the specification and a message that says why.
+# CODE REGEX COMMAND POD CONFIG: refused, with that code of the specification and a message that says why, and nothing else.
 cni_error() {
 	local code=$1 regex=$2
 	shift 2
 	expect_fail "$1 of $2" cni "$@" >"$cni_dir/refused" || { cat "$cni_dir/refused"; return 1; }
 	expect_match "\"code\":$code,.*$regex" "$(<"$cni_out")"
+	expect 'one line' test "$(wc -l <"$cni_out")" = 1
+	told '(.cniVersion | type) == "string" and (.code | type) == "number" and (.msg | length) > 0'
 }
 
 # FILTER: holds of what was printed.
 told() { jq -e "$1" <"$cni_out" >/dev/null || { printf 'not so: %s of\n%s\n' "$1" "$(<"$cni_out")"; return 1; }; }
+
+# POD [STEP]: how far it has come, by what wardend says; without STEP: it is not there.
+attached() {
+	local found
+	found=$(ctl attachments --json | jq -r --arg pod "$1" 'select(.container_id == $pod) | .step')
+	[ "$found" = "${2-}" ] || { printf 'the attachment of %s is at "%s", expected "%s"\n' "$1" "$found" "${2-}"; return 1; }
+}
+
+# VF: its RDMA device is there, and nobody's.
+is_unclaimed() { expect_match '"owner":""' "$(ctl devices --json | grep -F "\"pci\":\"$1\"")"; }
+
+# How many addresses host-local has given.
+leases() { find "$lease_dir" -name '1*.*' | wc -l; }
 
 # ---- pods ----
 
@@ -74,6 +91,19 @@ netns_delete() {
 	local pod
 	for pod; do ip netns delete "$pod"; done
 }
+
+# POD CMD…: in its netns, and in a cgroup where the kubelet would have it.
+in_pod() {
+	local pod=$1
+	shift
+	(
+		echo "$BASHPID" >"$attach_cgroup/cgroup.procs"
+		exec ip netns exec "$pod" "$@"
+	)
+}
+
+# POD VF: the name of its RDMA device there.
+rdma_in() { ip netns exec "$1" ls "/sys/bus/pci/devices/$2/infiniband"; }
 
 netns_left() {
 	local path
@@ -164,9 +194,11 @@ attach_wake() {
 attach_tidy() {
 	local pod
 	attach_wake
+	! mountpoint -q "$journal_dir" || mount -o remount,rw,size=1m "$journal_dir"
 	for pod in $(netns_left); do ip netns delete "$pod"; done
 	[ -z "$(ls "$journal_dir")" ] ||
 		cni GC '' "$(version=1.1.0 conf '' '"cni.dev/valid-attachments":[]')" || true
+	! mountpoint -q "$journal_dir" || umount "$journal_dir"
 	rm -rf "${lease_dir:?}"/*/[0-9]*
 }
 
@@ -175,4 +207,31 @@ run_attach() {
 	attach_function=$2
 	run_case "$1" attach_case
 	[ "$(tail -n 1 "$lab_cases")" = ok ] || attach_tidy
+}
+
+# JSON: the configuration of a wardend that is started. Each VF has an RDMA device.
+attach_begin() {
+	local one
+	warden_config=$1
+	attach_cgroup=/sys/fs/cgroup/kubepods.slice/attach
+	mkdir -p "$attach_cgroup"
+	rm -rf "$journal_dir" # of a suite before that failed
+	rdma_mode exclusive
+	for one in $(vf_list); do vf_hcasim "$one" >/dev/null; done
+	# shellcheck disable=SC2034 # for the suites
+	{ read -r vf && read -r vf2 && read -r vf3; } < <(vf_list)
+	warden_start "$warden_config" || exit 1
+	node_note
+}
+
+# [FUNCTION…]: the cases that standard input names, a line for each: name, with _ for blanks, and function. All, or those.
+attach_cases() {
+	local name function
+	while read -r name function; do
+		[ $# -gt 0 ] && [[ " $* " != *" $function "* ]] && continue
+		run_attach "${name//_/ }" "$function"
+	done
+	warden_unload
+	rmdir "$attach_cgroup"
+	suite_end
 }

@@ -114,9 +114,13 @@ static int ask(const struct cni_variables *v, const char *config, size_t len)
 	return answer.given && !answer.failed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* The version of the question stands in the answer, also one that is not supported: that is what is asked for. */
 static int print_versions(const char *config, size_t len)
 {
-	_cleanup_free_ char *text = cni_version_print(version_of(config, len));
+	_cleanup_(json_free) cJSON *json = cJSON_ParseWithLength(config, len);
+	const cJSON *asked = cJSON_GetObjectItemCaseSensitive(json, "cniVersion");
+	_cleanup_free_ char *text =
+		cni_version_print(cJSON_IsString(asked) ? asked->valuestring : cni_version_name(CNI_1_1_0));
 
 	return text && puts(text) >= 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -15,6 +15,7 @@
 #include "lib/util.h"
 
 #define CARRIER_MS 200 /* before the addresses are announced; as sriov-cni waits */
+#define GID_MS 2000
 
 /* What one ADD works on. */
 struct add {
@@ -22,6 +23,7 @@ struct add {
 	struct record *record; /* the table's, once it is there */
 	struct node_device device; /* as it was found */
 	int netns; /* the pod's */
+	struct netns_id netns_id;
 	uint32_t ifindex; /* in the pod */
 	struct ipam_hints hints;
 };
@@ -221,6 +223,20 @@ static int step_ipam(struct add *add, struct cni_error *e)
 	return r;
 }
 
+/* An application that asks for its address's GID at once is to find it. One that has none is told of, and no reason to fail. */
+static int step_gids(struct add *add, struct cni_error *e)
+{
+	const struct attach_hooks *hooks = &add->call->attach->options.hooks;
+	const struct cni_result *result = wants_netdev(conf_of(add)) ? &add->call->result : &conf_of(add)->prev;
+	struct err err;
+
+	(void)e;
+	if ((add->record->has_rdma || add->record->softroce) && result->ip_count &&
+	    node_gids_check(add->record, add->netns, result, GID_MS, &err))
+		hooks->fault(err.text, hooks->ctx);
+	return 0;
+}
+
 static int step_addresses(struct add *add, struct cni_error *e)
 {
 	struct err err;
@@ -283,30 +299,38 @@ static int add_interface(struct add *add, struct cni_error *e)
 	return 0;
 }
 
+/* What a plugin before has made stands before ours. One that makes nothing to be told hands it on as it is. */
+static char *print_answer(const struct add *add)
+{
+	_cleanup_(cni_result_free) struct cni_result all = {};
+	const struct netconf *conf = conf_of(add);
+
+	if (!wants_netdev(conf))
+		return cJSON_PrintUnformatted(conf->prev_json);
+	if (cni_result_append(&all, &conf->prev) || cni_result_append(&all, &add->call->result))
+		return NULL;
+	return cni_result_print(&all, conf->version);
+}
+
 static int make_answer(struct add *add, struct cni_error *e)
 {
-	const struct netconf *conf = conf_of(add);
-	cJSON *dns = conf->dns.json;
+	cJSON *dns = conf_of(add)->dns.json;
+	int r = wants_netdev(conf_of(add)) ? add_interface(add, e) : 0;
 
-	if (!wants_netdev(conf)) {
-		add->call->print_prev = true;
-		return 0;
-	}
+	if (r)
+		return r;
 	if (!add->call->result.dns.json && dns)
 		add->call->result.dns.json = cJSON_Duplicate(dns, true);
-	return add_interface(add, e);
+	add->call->answer = print_answer(add);
+	return add->call->answer ? 0 : cni_fail(e, CNI_INTERNAL, "out of memory");
 }
 
 /* The answer is on the disk before it is given, so that a second ADD, CHECK and DEL know it whatever happens next. */
 static int commit(struct add *add, struct cni_error *e)
 {
-	_cleanup_free_ char *text = add->call->print_prev ? NULL
-							  : cni_result_print(&add->call->result, conf_of(add)->version);
 	struct err err;
 
-	if (!text && !add->call->print_prev)
-		return cni_fail(e, CNI_INTERNAL, "out of memory");
-	if (record_advance(add->call->attach->folder, add->record, STEP_ATTACHED, text, true, &err))
+	if (record_advance(add->call->attach->folder, add->record, STEP_ATTACHED, add->call->answer, true, &err))
 		return cni_fail(e, CNI_IO, "%s", err.text);
 	return 0;
 }
@@ -326,6 +350,7 @@ static int take_steps(struct add *add, struct cni_error *e)
 		{ step_up, TIMING_ADD_UP },
 		{ step_ipam, TIMING_ADD_IPAM },
 		{ step_addresses, TIMING_ADD_ADDRESSES },
+		{ step_gids, TIMING_ADD_GIDS },
 		{ make_answer, TIMING_ADD_ANSWER },
 		{ commit, TIMING_ADD_COMMIT },
 	};
@@ -384,7 +409,6 @@ static int check_userspace(const struct add *add, struct cni_error *e)
 static int begin(struct add *add, struct cni_error *e)
 {
 	struct attach *a = add->call->attach;
-	struct netns_id id;
 	char unclean[256];
 	struct err err;
 	int rdma, r;
@@ -392,8 +416,6 @@ static int begin(struct add *add, struct cni_error *e)
 	if (strlen(conf_of(add)->device_id) >= sizeof(add->record->pci))
 		return cni_fail(e, CNI_INVALID_NETCONF, "deviceID %s is too long", conf_of(add)->device_id);
 	r = node_device_find(conf_of(add)->device_id, conf_of(add)->device_is_pci, &add->device, &err);
-	if (!r)
-		r = netns_identify(add->netns, &id, &err);
 	if (r)
 		return cni_fail(e, r == -ENODEV ? CNI_INVALID_NETCONF : CNI_INTERNAL, "%s", err.text);
 	if (wants_netdev(conf_of(add)) && !add->device.link.ifindex && !add->device.userspace)
@@ -412,7 +434,7 @@ static int begin(struct add *add, struct cni_error *e)
 	add->record = new_record(add, rdma);
 	if (!add->record)
 		return cni_fail(e, CNI_INTERNAL, "out of memory");
-	add->record->netns = id;
+	add->record->netns = add->netns_id;
 	if (records_add(a, add->record)) {
 		record_free(add->record);
 		return cni_fail(e, CNI_INTERNAL, "out of memory");
@@ -498,18 +520,35 @@ static int name_device(struct call *call, int netns, struct cni_error *e)
 	return 0;
 }
 
+/* A container's: the host's own is none. */
+static int open_netns(struct add *add, struct cni_error *e)
+{
+	struct netns_id host;
+	struct err err;
+	int r = add->netns = netns_open(add->call->env.netns, 0, &err);
+
+	if (r < 0)
+		return cni_fail(e, r == -ENOENT || r == -EINVAL ? CNI_INVALID_NETNS : CNI_INTERNAL, "%s", err.text);
+	r = netns_identify(add->netns, &add->netns_id, &err);
+	if (!r)
+		r = netns_self(&host, &err);
+	if (r)
+		return cni_fail(e, CNI_INTERNAL, "%s", err.text);
+	return host.cookie == add->netns_id.cookie
+		       ? cni_fail(e, CNI_INVALID_NETNS, "netns %s is the host's own", add->call->env.netns)
+		       : 0;
+}
+
 int attach_add(struct call *call, struct cni_error *e)
 {
 	struct add add = { .call = call };
-	struct hold attachment, hold;
 	_cleanup_close_ int netns = -1;
-	struct err err;
-	int r;
+	struct hold attachment, hold;
+	int r = open_netns(&add, e);
 
-	netns = add.netns = netns_open(call->env.netns, 0, &err);
-	if (netns < 0)
-		return cni_fail(e, netns == -ENOENT ? CNI_INVALID_NETNS : CNI_INTERNAL, "%s", err.text);
-	r = name_device(call, netns, e);
+	netns = add.netns;
+	if (!r)
+		r = name_device(call, netns, e);
 	if (r)
 		return r;
 	hold_attachment(call->attach, &attachment, call);

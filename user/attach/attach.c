@@ -309,6 +309,11 @@ size_t attach_troubled(struct attach *a)
 
 /* ---- calls ---- */
 
+uint64_t attach_ipam_deadline(const struct attach *a)
+{
+	return boot_ns() + a->options.ipam_ms * 1000000ull;
+}
+
 static int run(struct call *call, struct cni_error *e)
 {
 	static int (*const commands[])(struct call *, struct cni_error *) = {
@@ -331,14 +336,6 @@ static int run(struct call *call, struct cni_error *e)
 	return r;
 }
 
-static char *print(const struct call *call)
-{
-	if (call->env.command != CNI_ADD)
-		return NULL;
-	return call->print_prev ? cJSON_PrintUnformatted(call->conf.prev_json)
-				: cni_result_print(&call->result, call->conf.version);
-}
-
 bool attach_call(struct attach *a, const struct cni_variables *variables, const char *config, size_t len, char **answer)
 {
 	struct call *call = calloc(1, sizeof(*call));
@@ -350,13 +347,14 @@ bool attach_call(struct attach *a, const struct cni_variables *variables, const 
 		return false;
 	call->attach = a;
 	call->conf.version = CNI_1_1_0;
-	call->deadline_ns = boot_ns() + ATTACH_IPAM_MS * 1000000ull;
+	call->deadline_ns = attach_ipam_deadline(a);
 	r = cni_env_read(variables, &call->env, &e);
 	if (!r)
 		r = netconf_read(config, len, &call->env, &call->conf, &e);
 	if (!r)
 		r = run(call, &e);
-	*answer = r ? cni_error_print(call->conf.version, &e) : print(call);
+	*answer = r ? cni_error_print(call->conf.version, &e) : take_ptr(call->answer);
+	free(call->answer);
 	cni_result_free(&call->result);
 	netconf_free(&call->conf);
 	free(call);

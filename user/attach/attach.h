@@ -44,6 +44,7 @@ struct attach_hooks {
 
 struct attach_options {
 	const char *state_dir;
+	unsigned int ipam_ms; /* that IPAM has for one call */
 	struct attach_hooks hooks;
 };
 

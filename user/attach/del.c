@@ -42,6 +42,8 @@ int attach_del(struct call *call, struct cni_error *e)
 
 /* ---- CHECK ---- */
 
+#define CHECK_GID_MS 1000 /* it may come right after ADD */
+
 static int check_node(struct call *call, const struct record *r, struct cni_error *e)
 {
 	_cleanup_close_ int netns = node_netns_open(r->netns_path, &r->netns);
@@ -58,9 +60,13 @@ static int check_node(struct call *call, const struct record *r, struct cni_erro
 				    r->ifname);
 		if (!done)
 			done = node_addresses_check(netns, link.ifindex, &call->conf.prev, &err);
+		if (!done)
+			done = node_routes_check(netns, &call->conf.prev, &err);
 	}
 	if (!done && (r->has_rdma || r->softroce))
 		done = node_rdma_check(r, netns, &err);
+	if (!done && (r->has_rdma || r->softroce))
+		done = node_gids_check(r, netns, &call->conf.prev, CHECK_GID_MS, &err);
 	if (!done && r->has_vf)
 		done = node_vf_check(r->pci, &call->conf, &err);
 	return done ? cni_fail(e, CNI_INTERNAL, "%s", err.text) : 0;

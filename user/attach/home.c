@@ -40,7 +40,7 @@ static int fetch_devices(struct attach *a, const struct record *r, int netns, st
 }
 
 /* IPAM knows the attachment by container and interface, and is told even where the pod is long gone. */
-static int give_back(const struct record *r, struct cni_error *e)
+static int give_back(const struct attach *a, const struct record *r, struct cni_error *e)
 {
 	const struct cni_variables variables = { .command = "DEL",
 						 .container_id = r->container_id,
@@ -50,7 +50,7 @@ static int give_back(const struct record *r, struct cni_error *e)
 						 .path = r->cni_path };
 	_cleanup_(netconf_free) struct netconf conf = {};
 	struct cni_env env;
-	struct ipam_call call = { .conf = &conf, .env = &env, .deadline_ns = boot_ns() + ATTACH_IPAM_MS * 1000000ull };
+	struct ipam_call call = { .conf = &conf, .env = &env, .deadline_ns = attach_ipam_deadline(a) };
 	int done;
 
 	if (!r->has_ipam)
@@ -150,7 +150,7 @@ static int bring_home(struct attach *a, struct record *r, struct cni_error *e)
 			pr_warn("%s; it is home all the same", err.text);
 	}
 	begin = boot_ns();
-	done = give_back(r, e);
+	done = give_back(a, r, e);
 	timing_note(a, TIMING_DEL_IPAM, begin);
 	if (done)
 		return done;

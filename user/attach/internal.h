@@ -11,8 +11,6 @@
 #include "cni/netconf.h"
 #include "ipam/ipam.h"
 
-#define ATTACH_IPAM_MS 100000 /* Spiderpool's own budget */
-
 struct call;
 
 struct attach {
@@ -55,14 +53,17 @@ struct record *records_hold(struct attach *attach, const char *container_id, con
 struct record *records_by_device(struct attach *attach, const char *pci, enum netconf_role role,
 				 const struct record *except);
 
+/* Until when IPAM must have answered what is asked now. */
+uint64_t attach_ipam_deadline(const struct attach *attach);
+
 /* One call. */
 struct call {
 	struct attach *attach;
 	struct cni_env env;
 	struct netconf conf;
 	uint64_t deadline_ns;
-	struct cni_result result; /* of ADD */
-	bool print_prev; /* the answer is the configuration's prevResult, word for word */
+	struct cni_result result; /* of ADD: what it has made itself */
+	char *answer; /* of ADD, as it is printed */
 };
 
 /* Each 0, or a negative errno with the error filled in. */

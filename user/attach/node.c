@@ -25,7 +25,7 @@
 
 static int host_netns(struct err *err)
 {
-	return netns_open("/proc/self/ns/net", 0, err);
+	return netns_open("/proc/thread-self/ns/net", 0, err);
 }
 
 /*
@@ -546,16 +546,35 @@ static int delete_softroce(const struct record *record, int netns, struct err *e
 	return rdma_link_delete(nl, device.index, err);
 }
 
+static int is_named(const struct rdma_cdev *cdev, void *ctx)
+{
+	return !strcmp(cdev->ibdev, ctx);
+}
+
+static bool softroce_is_gone(const struct record *record)
+{
+	return rdma_cdev_for_each(is_named, (void *)record->rdma_name) <= 0;
+}
+
+/* With the pod's netns gone the kernel ends it, when the netdev leaves. Until then the next one cannot be made on that. */
+static int end_softroce(const struct record *record, int netns, struct err *err)
+{
+	_cleanup_close_ int home = host_netns(err);
+	int r = netns >= 0 ? delete_softroce(record, netns, err) : 0;
+
+	if (!r)
+		r = home < 0 ? home : delete_softroce(record, home, err);
+	if (r || wait_home(softroce_is_gone, device_exists, record))
+		return r;
+	return fail(err, -EAGAIN, "the soft RDMA device %s is still there", record->rdma_name);
+}
+
 int node_rdma_fetch(const struct record *record, int netns, struct err *err)
 {
-	_cleanup_close_ int home = -1;
 	int r = 0;
 
-	if (record->softroce) {
-		home = host_netns(err);
-		r = netns >= 0 ? delete_softroce(record, netns, err) : 0;
-		return r ? r : home < 0 ? home : delete_softroce(record, home, err);
-	}
+	if (record->softroce)
+		return end_softroce(record, netns, err);
 	if (!rdma_is_home(record) && netns >= 0)
 		r = fetch_rdma_from(record, netns, err);
 	if (r)
@@ -601,6 +620,37 @@ int node_rdma_check(const struct record *record, int netns, struct err *err)
 	if (rdma_uverbs(nl, device.index, &node))
 		return fail(err, -ENODEV, "RDMA device %s has no uverbs node", device.name);
 	return 0;
+}
+
+/* As GIDs and struct netdev have it: IPv4 as ::ffff:a.b.c.d. */
+static void address_to_16(const struct cni_addr *from, uint8_t to[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	memcpy(to, from->family == AF_INET ? mapped : from->bytes, sizeof(mapped));
+	memcpy(to + 12, from->family == AF_INET ? from->bytes : from->bytes + 12, 4);
+}
+
+int node_gids_check(const struct record *record, int netns, const struct cni_result *result, int timeout_ms,
+		    struct err *err)
+{
+	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
+	struct rdma_device device;
+	char netdev[IF_NAMESIZE];
+	uint8_t gid[16];
+	int r = open_rdma(&nl, netns, err);
+
+	if (!r && find_in(nl, record, &device))
+		r = fail(err, -ENODEV, "the RDMA device of %s is not in the pod", record->pci);
+	if (r || rdma_port_netdev(nl, device.index, netdev, sizeof(netdev)) || !netdev[0])
+		return r;
+	for (size_t i = 0; !r && i < result->ip_count; i++) {
+		if (!cni_ip_is_of(result, &result->ips[i], record->ifname))
+			continue;
+		address_to_16(&result->ips[i].address, gid);
+		r = rdma_wait_gid(netns, device.name, gid, timeout_ms, err);
+	}
+	return r;
 }
 
 /* ---- in the pod ---- */
@@ -690,9 +740,9 @@ int node_configure(int netns, uint32_t ifindex, const struct cni_result *result,
 
 static bool has_address(const struct netdev *netdev, const struct cni_addr *wanted)
 {
-	uint8_t as[16] = { [10] = 0xff, [11] = 0xff };
+	uint8_t as[16];
 
-	memcpy(wanted->family == AF_INET ? as + 12 : as, wanted->bytes, wanted->family == AF_INET ? 4 : 16);
+	address_to_16(wanted, as);
 	for (size_t i = 0; i < netdev->addresses && i < NETDEV_ADDRESSES; i++)
 		if (!memcmp(netdev->address[i], as, sizeof(as)))
 			return true;
@@ -708,12 +758,33 @@ int node_addresses_check(int netns, uint32_t ifindex, const struct cni_result *r
 	if (r)
 		return fail(err, r, "the netdev in the pod: %s", strerror(-r));
 	for (size_t i = 0; i < result->ip_count; i++) {
-		if (has_address(&netdev, &result->ips[i].address))
+		if (!cni_ip_is_of(result, &result->ips[i], netdev.name) ||
+		    has_address(&netdev, &result->ips[i].address))
 			continue;
 		cni_addr_print(&result->ips[i].address, true, text);
 		return fail(err, -ESTALE, "%s has lost its address %s", netdev.name, text);
 	}
 	return 0;
+}
+
+int node_routes_check(int netns, const struct cni_result *result, struct err *err)
+{
+	_cleanup_free_ struct net_route *routes = calloc(result->route_count + 1, sizeof(*routes));
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	char text[CNI_ADDR_LEN];
+	size_t missing = 0;
+	int r = routes ? rtnl_open(&nl, netns) : -ENOMEM;
+
+	for (size_t i = 0; !r && i < result->route_count; i++)
+		routes[i] = to_route(&result->routes[i], result);
+	if (!r && result->route_count)
+		r = net_routes_find(nl, routes, result->route_count, &missing);
+	if (r)
+		return fail(err, r, "the routes in the pod: %s", strerror(-r));
+	if (missing == result->route_count)
+		return 0;
+	cni_addr_print(&result->routes[missing].dst, true, text);
+	return fail(err, -ESTALE, "the pod has lost its route to %s", text);
 }
 
 static int port_of(int netns, uint32_t ifindex, struct neigh_port *port, struct err *err)

@@ -67,12 +67,19 @@ int node_netdev_find(int netns, const char *pci, struct netdev_link *link, struc
 
 /* Sends the device with that index. */
 int node_rdma_send(uint32_t index, int netns, struct err *err);
-/* Fetches it, as node_netdev_fetch(). A soft one, which was made for the pod, is deleted. */
+/* Fetches it, as node_netdev_fetch(). A soft one, which was made for the pod, is ended, and gone afterwards. */
 int node_rdma_fetch(const struct record *record, int netns, struct err *err);
 /* An rxe device of the record's name on the pod's netdev. */
 int node_softroce_add(const struct record *record, int netns, struct err *err);
 /* The RDMA device is in the netns, and has its uverbs node: 0, or -ENODEV with the reason. */
 int node_rdma_check(const struct record *record, int netns, struct err *err);
+
+/*
+ * It has a GID for each of the interface's addresses, within that time: 0, or -errno with the reason. A port without a netdev
+ * (InfiniBand) has none of addresses.
+ */
+int node_gids_check(const struct record *record, int netns, const struct cni_result *result, int timeout_ms,
+		    struct err *err);
 
 /* What hooks know the device by: the PCI function, or a soft device's name. */
 const char *node_claim_name(const struct record *record);
@@ -82,8 +89,10 @@ const char *node_claim_name(const struct record *record);
 int node_sysctls(int netns, const struct netconf *conf, const char *ifname, struct err *err);
 /* The result's addresses and routes. */
 int node_configure(int netns, uint32_t ifindex, const struct cni_result *result, struct err *err);
-/* They are there: 0, or -ESTALE with the first that is not. */
+/* Those of the interface are there: 0, or -ESTALE with the first that is not. */
 int node_addresses_check(int netns, uint32_t ifindex, const struct cni_result *result, struct err *err);
+/* Its routes are there, in whatever table a later plugin may have put them: 0, or -ESTALE with the first that is not. */
+int node_routes_check(int netns, const struct cni_result *result, struct err *err);
 /* Conflicts and gateways, where IPAM wants them looked for. */
 int node_probe(int netns, uint32_t ifindex, const struct cni_result *result, bool conflicts, bool gateways,
 	       struct err *err);

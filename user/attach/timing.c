@@ -16,6 +16,7 @@ static const struct {
 	[TIMING_ADD_UP] = { "ADD", "up" },
 	[TIMING_ADD_IPAM] = { "ADD", "ipam" },
 	[TIMING_ADD_ADDRESSES] = { "ADD", "addresses" },
+	[TIMING_ADD_GIDS] = { "ADD", "gids" },
 	[TIMING_ADD_ANSWER] = { "ADD", "answer" },
 	[TIMING_ADD_COMMIT] = { "ADD", "commit" },
 	[TIMING_ADD_ANNOUNCE] = { "ADD", "announce" },

@@ -12,15 +12,16 @@
 
 enum { NEEDS_ID = 1, NEEDS_NETNS = 2, NEEDS_IFNAME = 4, NEEDS_PATH = 8 };
 
+/* As the specification has it; without CNI_PATH there is no IPAM plugin to be found (ipam/exec.c). */
 static const struct {
 	const char *name;
 	unsigned int needs;
 } commands[CNI_COMMANDS] = {
-	[CNI_ADD] = { "ADD", NEEDS_ID | NEEDS_NETNS | NEEDS_IFNAME | NEEDS_PATH },
-	[CNI_DEL] = { "DEL", NEEDS_ID | NEEDS_IFNAME | NEEDS_PATH },
-	[CNI_CHECK] = { "CHECK", NEEDS_ID | NEEDS_NETNS | NEEDS_IFNAME | NEEDS_PATH },
+	[CNI_ADD] = { "ADD", NEEDS_ID | NEEDS_NETNS | NEEDS_IFNAME },
+	[CNI_DEL] = { "DEL", NEEDS_ID | NEEDS_IFNAME },
+	[CNI_CHECK] = { "CHECK", NEEDS_ID | NEEDS_NETNS | NEEDS_IFNAME },
 	[CNI_GC] = { "GC", NEEDS_PATH },
-	[CNI_STATUS] = { "STATUS", NEEDS_PATH },
+	[CNI_STATUS] = { "STATUS", 0 },
 	[CNI_VERSION] = { "VERSION", 0 },
 };
 

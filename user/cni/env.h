@@ -32,7 +32,7 @@ struct cni_env {
 	char container_id[CNI_ID_LEN];
 	char netns[PATH_MAX]; /* may be "" for DEL */
 	char ifname[IF_NAMESIZE];
-	char path[PATH_MAX]; /* CNI_PATH: absolute folders between colons */
+	char path[PATH_MAX]; /* CNI_PATH: absolute folders between colons; may be "", but for GC */
 	char raw_args[PATH_MAX]; /* CNI_ARGS word for word, for IPAM plugins */
 	struct cni_args args;
 };

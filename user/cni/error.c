@@ -110,11 +110,11 @@ char *cni_error_print(enum cni_version version, const struct cni_error *e)
 	return cJSON_PrintUnformatted(json);
 }
 
-char *cni_version_print(enum cni_version asked)
+char *cni_version_print(const char *asked)
 {
 	_cleanup_(json_free) cJSON *json = cJSON_CreateObject();
 
-	if (!cJSON_AddStringToObject(json, "cniVersion", versions[asked]) ||
+	if (!cJSON_AddStringToObject(json, "cniVersion", asked) ||
 	    !cJSON_AddItemToObject(json, "supportedVersions", cJSON_CreateStringArray(versions, CNI_VERSIONS)))
 		return NULL;
 	return cJSON_PrintUnformatted(json);

@@ -45,8 +45,8 @@ const char *cni_version_name(enum cni_version version);
 /* 0, or -ENOENT for a version that is not supported. */
 int cni_version_find(const char *name, enum cni_version *version);
 
-/* The error as the runtime reads it, the answer to VERSION: one line to be freed, NULL without memory. */
+/* The error as the runtime reads it, and the answer to VERSION as it was asked in: one line to be freed, NULL without memory. */
 char *cni_error_print(enum cni_version version, const struct cni_error *e);
-char *cni_version_print(enum cni_version asked);
+char *cni_version_print(const char *asked);
 
 #endif

@@ -40,11 +40,13 @@ static bool is_known(const struct key *key, unsigned int role)
 	return !key->roles || (key->roles & role);
 }
 
-static int unknown_key(const char *section, const char *name, const struct key *keys, size_t count, unsigned int role,
-		       struct cni_error *e)
+/* The specification wants key and value to be named. */
+static int unknown_key(const char *section, const cJSON *member, const struct key *keys, size_t count,
+		       unsigned int role, struct cni_error *e)
 {
+	_cleanup_free_ char *value = cJSON_PrintUnformatted(member);
 	unsigned int best = 4, d; /* three letters wrong are no near match any more for short keys, see below */
-	const char *near = NULL;
+	const char *near = NULL, *name = member->string;
 
 	for (size_t i = 0; i < count && strlen(name) <= NAME_MAX_LEN; i++) {
 		d = is_known(&keys[i], role) ? distance(name, keys[i].name) : best;
@@ -54,9 +56,9 @@ static int unknown_key(const char *section, const char *name, const struct key *
 		}
 	}
 	if (near)
-		return cni_fail(e, CNI_INVALID_NETCONF, "unknown key \"%s%.64s\": did you mean \"%s%s\"?", section,
-				name, section, near);
-	return cni_fail(e, CNI_INVALID_NETCONF, "unknown key \"%s%.64s\"", section, name);
+		return cni_fail(e, CNI_UNSUPPORTED_FIELD, "unknown key \"%s%.64s\" (%.64s): did you mean \"%s%s\"?",
+				section, name, value ? value : "", section, near);
+	return cni_fail(e, CNI_UNSUPPORTED_FIELD, "unknown key \"%s%.64s\" (%.64s)", section, name, value ? value : "");
 }
 
 int keys_read(const cJSON *object, const char *section, const struct key *keys, size_t count, unsigned int role,
@@ -71,7 +73,7 @@ int keys_read(const cJSON *object, const char *section, const struct key *keys, 
 		for (k = 0; k < count && (!is_known(&keys[k], role) || strcmp(keys[k].name, member->string)); k++)
 			;
 		if (k == count)
-			return unknown_key(section, member->string, keys, count, role, e);
+			return unknown_key(section, member, keys, count, role, e);
 		if (cJSON_IsNull(member))
 			continue;
 		snprintf(name, sizeof(name), "%s%s", section, keys[k].name);

@@ -68,6 +68,66 @@ struct cni_route *cni_result_add_route(struct cni_result *r)
 	return &grown[r->route_count++];
 }
 
+static int append_interface(struct cni_result *to, const struct cni_interface *from)
+{
+	struct cni_interface *copy = cni_result_add_interface(to);
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *from;
+	copy->socket_path = from->socket_path ? strdup(from->socket_path) : NULL;
+	copy->sandbox = from->sandbox ? strdup(from->sandbox) : NULL;
+	return (from->socket_path && !copy->socket_path) || (from->sandbox && !copy->sandbox) ? -ENOMEM : 0;
+}
+
+static int append_ip(struct cni_result *to, const struct cni_ip *from, int first_interface)
+{
+	struct cni_ip *copy = cni_result_add_ip(to);
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *from;
+	copy->interface += copy->interface < 0 ? 0 : first_interface;
+	return 0;
+}
+
+static int append_route(struct cni_result *to, const struct cni_route *from)
+{
+	struct cni_route *copy = cni_result_add_route(to);
+
+	if (copy)
+		*copy = *from;
+	return copy ? 0 : -ENOMEM;
+}
+
+int cni_result_append(struct cni_result *to, const struct cni_result *from)
+{
+	int first_interface = (int)to->interface_count, r = 0;
+	cJSON *dns;
+
+	for (size_t i = 0; !r && i < from->interface_count; i++)
+		r = append_interface(to, &from->interfaces[i]);
+	for (size_t i = 0; !r && i < from->ip_count; i++)
+		r = append_ip(to, &from->ips[i], first_interface);
+	for (size_t i = 0; !r && i < from->route_count; i++)
+		r = append_route(to, &from->routes[i]);
+	if (r || !from->dns.json)
+		return r;
+	dns = cJSON_Duplicate(from->dns.json, true);
+	if (!dns)
+		return -ENOMEM;
+	dns_free(&to->dns);
+	to->dns.json = dns;
+	return 0;
+}
+
+bool cni_ip_is_of(const struct cni_result *r, const struct cni_ip *ip, const char *ifname)
+{
+	const struct cni_interface *i = ip->interface < 0 ? NULL : &r->interfaces[ip->interface];
+
+	return !i || (i->sandbox && *i->sandbox && !strcmp(i->name, ifname));
+}
+
 /* ---- addresses ---- */
 
 int cni_addr_parse(const char *text, bool prefix, struct cni_addr *addr)

@@ -69,6 +69,15 @@ struct cni_ip *cni_result_add_ip(struct cni_result *result);
 struct cni_route *cni_result_add_route(struct cni_result *result);
 
 /*
+ * Adds a copy of all that another one has, behind what is there; its DNS, where it has some, takes the other's place. 0, or
+ * -ENOMEM: no memory, or too many.
+ */
+int cni_result_append(struct cni_result *to, const struct cni_result *from);
+
+/* Whether the address is of the interface of that name in a container, or of none that the result names. */
+bool cni_ip_is_of(const struct cni_result *result, const struct cni_ip *ip, const char *ifname);
+
+/*
  * Reads a result. One without cniVersion is taken for `assumed`. Keys that nobody knows are passed over, as results come
  * from other plugins; known ones must be right. On an error *result is empty and the code is CNI_DECODE, or
  * CNI_INCOMPATIBLE_VERSION.

@@ -61,6 +61,7 @@ void config_defaults(struct config *c)
 		.operator_dir = "/etc/sriov-operator/pci",
 		.metrics = "127.0.0.1:9779",
 		.effects_interval = 10,
+		.ipam_timeout = 100, /* what Spiderpool's own plugin allows its agent */
 		.pod_cgroups = { "kubepods.slice", "kubepods" }, /* the kubelet's, by cgroup driver */
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(refusable); i++)
@@ -602,6 +603,13 @@ static int read_pod_cgroups(struct reader *r, const char *name, const cJSON *val
 	return read_cgroups(r, name, value, r->config->pod_cgroups, WARDEN_POD_CGROUPS);
 }
 
+static int read_ipam_timeout(struct reader *r, const char *name, const cJSON *value)
+{
+	int e = read_number(r, name, value, 3600, &r->config->ipam_timeout);
+
+	return !e && !r->config->ipam_timeout ? fail(r->err, -ERANGE, "%s: \"%s\" must not be 0", r->file, name) : e;
+}
+
 static int read_host_cgroups(struct reader *r, const char *name, const cJSON *value)
 {
 	return read_cgroups(r, name, value, r->config->host_cgroups, CONFIG_HOST_CGROUPS);
@@ -659,6 +667,7 @@ static const struct key keys[] = {
 	{ "packets", read_packets },
 	{ "pod_cgroups", read_pod_cgroups },
 	{ "host_cgroups", read_host_cgroups },
+	{ "ipam_timeout", read_ipam_timeout },
 	{ "reactions", read_reactions },
 };
 

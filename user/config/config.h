@@ -48,6 +48,7 @@ struct config {
 	struct config_profile owners[CONFIG_QOS_OTHERS], resources[CONFIG_QOS_OTHERS]; /* pattern "": the end */
 	enum config_packets packets;
 	enum warden_vf_action on_packet; /* of mode enforce, on a wrong mark of what a VF sends */
+	unsigned int ipam_timeout; /* seconds that IPAM has for one call of the CNI plugin */
 	unsigned int effects_interval; /* seconds between two samples of the counters; 0: none */
 	char qos_netdevs[CONFIG_QOS_NETDEVS][IF_NAMESIZE]; /* judged beside the PFs of the RDMA devices; "": none */
 };

@@ -217,6 +217,8 @@ static int release_in_loop(void *ctx)
 	s->drain(s->ctx);
 	if (track_release(s->track, c->device, true, &change.index, &change.claim, NULL))
 		return 0;
+	if (change.index == WARDEN_NO_INDEX)
+		snprintf(change.pci, sizeof(change.pci), "%s", c->device);
 	events_claim(s->events, &change, 0, 0);
 	packets_released(s->packets, change.index);
 	return 0;

@@ -86,7 +86,7 @@ static int qos_profile_arg(const struct services *s, const cJSON *args, struct q
 
 static int qos_collect(struct services *s, struct qos_walk *w, struct err *err)
 {
-	_cleanup_close_ int self = netns_open("/proc/self/ns/net", 0, err);
+	_cleanup_close_ int self = netns_open("/proc/thread-self/ns/net", 0, err);
 	int r = 0;
 
 	if (self < 0)

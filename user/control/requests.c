@@ -328,6 +328,8 @@ static int handle_release(void *ctx, const cJSON *args, struct reply *reply, str
 		return r;
 	change =
 		(struct claim_change){ .rule = RULE_CLAIM_RELEASE, .why = "asked for", .index = index, .claim = claim };
+	if (index == WARDEN_NO_INDEX)
+		snprintf(change.pci, sizeof(change.pci), "%s", device);
 	events_claim(s->events, &change, reply_peer(reply)->pid, reply_peer(reply)->uid);
 	s->claims_changed(s->ctx);
 	claim_item(s, reply, index, &claim);

@@ -49,6 +49,9 @@ static int find_plugin(const char *path, const char *type, char to[PATH_MAX], st
 	struct stat st;
 	size_t n;
 
+	if (!*path)
+		return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_PATH is not set: where is the IPAM plugin \"%s\"?",
+				type);
 	for (const char *p = path; *p; p += n + (p[n] == ':')) {
 		n = strcspn(p, ":");
 		if (!n || try_snprintf(to, PATH_MAX, "%.*s/%s", (int)n, p, type))

@@ -115,7 +115,7 @@ int netns_identify(int fd, struct netns_id *id, struct err *err)
 
 int netns_self(struct netns_id *id, struct err *err)
 {
-	_cleanup_close_ int fd = open_path("/proc/self/ns/net", err);
+	_cleanup_close_ int fd = open_path("/proc/thread-self/ns/net", err);
 
 	return fd < 0 ? fd : netns_identify(fd, id, err);
 }
@@ -196,7 +196,7 @@ int netns_for_each(int (*visit)(int fd, const struct netns_id *id, void *ctx), v
 	struct walk w = { .visit = visit, .ctx = ctx };
 	int r;
 
-	r = visit_path(&w, "/proc/self/ns/net");
+	r = visit_path(&w, "/proc/thread-self/ns/net");
 	if (!r)
 		r = visit_dir(&w, NETNS_DIR, "", false);
 	if (!r)

@@ -176,6 +176,68 @@ int netdev_configure(struct rtnl *nl, uint32_t ifindex, const struct net_config 
 	return r ? tell_config(nl, ifindex, c, failed, r, err) : 0;
 }
 
+/* ---- finding ---- */
+
+struct search {
+	const struct net_route *routes;
+	size_t count;
+	bool *found;
+};
+
+static int take_ends(const struct nlattr *attr, void *ctx)
+{
+	uint16_t type = mnl_attr_get_type(attr);
+	struct net_route *route = ctx;
+	struct net_address *to = type == RTA_DST ? &route->dst : type == RTA_GATEWAY ? &route->gateway : NULL;
+
+	if (to && mnl_attr_get_payload_len(attr) <= sizeof(to->bytes)) {
+		memcpy(to->bytes, mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+		to->family = route->dst.family;
+	}
+	return MNL_CB_OK;
+}
+
+static bool same_address(const struct net_address *a, const struct net_address *b)
+{
+	return a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+static int compare_route(const struct nlmsghdr *h, void *ctx)
+{
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+	const struct search *s = ctx;
+	struct net_route told = {};
+
+	if (h->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(h) < sizeof(*rt))
+		return MNL_CB_OK;
+	told.dst.family = rt->rtm_family;
+	mnl_attr_parse(h, sizeof(*rt), take_ends, &told);
+	for (size_t i = 0; i < s->count; i++) {
+		const struct net_route *r = &s->routes[i];
+
+		s->found[i] |= rt->rtm_dst_len == r->dst.prefix && same_address(&told.dst, &r->dst) &&
+			       (!r->gateway.family || same_address(&told.gateway, &r->gateway));
+	}
+	return MNL_CB_OK;
+}
+
+int net_routes_find(struct rtnl *nl, const struct net_route *routes, size_t count, size_t *missing)
+{
+	_cleanup_free_ bool *found = calloc(count + 1, sizeof(*found));
+	struct search search = { .routes = routes, .count = count, .found = found };
+	char buf[256];
+	int r = -EINTR;
+
+	if (!found)
+		return -ENOMEM;
+	for (int pass = 0; r == -EINTR && pass < FLUSH_PASSES; pass++) /* something changed during the dump */
+		r = rtnl_talk(nl, rtnl_request(buf, RTM_GETROUTE, NLM_F_DUMP, sizeof(struct rtmsg)), compare_route,
+			      &search);
+	for (*missing = 0; *missing < count && found[*missing]; ++*missing)
+		;
+	return r;
+}
+
 /* ---- flush ---- */
 
 /* Of one dump as many removals as fit into one sendmsg; while that is full there may be more. */

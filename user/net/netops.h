@@ -123,6 +123,12 @@ void net_address_print(const struct net_address *address, char to[NET_ADDRESS_LE
  */
 int netdev_configure(struct rtnl *nl, uint32_t ifindex, const struct net_config *config, struct err *err);
 
+/*
+ * Looks for routes in the whole netns, in any table and over any netdev, by destination and, where it is said, gateway: 0 with
+ * the position of the first that is not there, or `count`, in *missing, or -errno.
+ */
+int net_routes_find(struct rtnl *nl, const struct net_route *routes, size_t count, size_t *missing);
+
 /* Removes all addresses and the routes that the kernel did not make itself. */
 int netdev_flush(struct rtnl *nl, uint32_t ifindex, struct err *err);
 

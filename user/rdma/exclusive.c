@@ -102,7 +102,7 @@ static int mode_of_parameter(enum rdma_netns_mode *mode)
 static int settle(struct exclusive *x, struct err *err)
 {
 	_cleanup_(rdma_close) struct rdma_nl *nl = NULL;
-	_cleanup_close_ int self = netns_open("/proc/self/ns/net", 0, err);
+	_cleanup_close_ int self = netns_open("/proc/thread-self/ns/net", 0, err);
 	enum rdma_netns_mode mode = RDMA_NETNS_SHARED;
 	int r;
 

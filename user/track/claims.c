@@ -533,22 +533,33 @@ static int check_orphan(const struct track *t, const struct known_claim *k, stru
 	return fail(err, -EBUSY, "device %s: not clean (%s); mend that, or release it with --force", d.name, unclean);
 }
 
+/* One whose device has gone and is waited for; a device has no index then. */
+static struct known_claim *departed_find(const struct track *t, const char *parent)
+{
+	for (size_t i = 0; i < t->known_count; i++)
+		if (t->known[i].index == WARDEN_NO_INDEX && t->known[i].parent[0] &&
+		    !strcmp(t->known[i].parent, parent))
+			return &t->known[i];
+	return NULL;
+}
+
 int track_release(struct track *t, const char *device, bool force, uint32_t *index, struct warden_claim *claim,
 		  struct err *err)
 {
-	struct known_claim *k;
 	int r = device_find(t, device, index, err);
+	struct known_claim *k = r == -ENODEV ? departed_find(t, device) : r ? NULL : known_find(t, *index);
 
-	if (r)
+	if (r && !k)
 		return r;
-	k = known_find(t, *index);
 	if (!k)
 		return fail(err, -ENOENT, "device %.64s: it is not claimed", device);
+	*index = k->index;
 	r = force ? 0 : check_orphan(t, k, err);
 	if (r)
 		return r;
 	*claim = k->claim;
-	bpf_map_delete_elem(t->claims, index);
+	if (*index != WARDEN_NO_INDEX)
+		bpf_map_delete_elem(t->claims, index);
 	known_remove(t, k);
 	save(t);
 	return 0;

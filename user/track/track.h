@@ -71,7 +71,7 @@ int track_claim(struct track *track, const struct claim_request *request, uint32
 		struct err *err);
 /*
  * Ends the claim on a device: -ENODEV, -ENOTUNIQ, -ENOENT when it has none, -EBUSY when its owner is gone and it is not
- * clean, unless `force`.
+ * clean, unless `force`. Also that on a PCI function whose device has gone and is waited for; *index is WARDEN_NO_INDEX then.
  */
 int track_release(struct track *track, const char *device, bool force, uint32_t *index, struct warden_claim *claim,
 		  struct err *err);

@@ -183,7 +183,9 @@ static void do_call(const struct alone *a, struct attach *attach, const struct a
 static int run(const struct alone *a, const struct alone_call *call)
 {
 	const struct attach_options options = {
-		.state_dir = a->folder, .hooks = { .claim = claim, .release = release, .clean = clean, .fault = fault }
+		.state_dir = a->folder,
+		.ipam_ms = 100000,
+		.hooks = { .claim = claim, .release = release, .clean = clean, .fault = fault }
 	};
 	size_t descriptors = count_descriptors();
 	ino_t netns = own_netns();

@@ -100,10 +100,11 @@ bool point_is_call(const struct point *point)
 }
 
 /*
- * The announcement, and the two sysctls for it, help neighbours, and no more (attach/node.c).
+ * The announcement, and the two sysctls for it, help neighbours, and no more (attach/node.c). That GIDs are waited for helps who
+ * asks for them at once; what it finds is told (attach/add.c).
  */
 bool point_may_pass(const struct point *point)
 {
 	return point_is_call(point) || begins_with(point->name, "netdev.carrier neigh.announce") ||
-	       (begins_with(point->name, "sysctl.set") && point->pass <= 2);
+	       begins_with(point->name, "rdma.gid") || (begins_with(point->name, "sysctl.set") && point->pass <= 2);
 }
