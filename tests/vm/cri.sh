@@ -13,6 +13,7 @@
 runtime_dir=$lab_state/runtime
 runtime_socket=$runtime_dir/containerd.sock
 runtime_image=docker.io/lab/pod:1
+runtime_asks='"capabilities":{"dns":true,"portMappings":true,"cgroupPath":true}' # so that it tells more than it must
 cri_answer=$runtime_dir/answer
 
 # ---- the CRI ----
@@ -90,7 +91,7 @@ runtime_config() {
 # HANDLER VF [KEYS]: what pods of that handler are attached to: one network, other devices. Before the start.
 network() {
 	mkdir -p "$runtime_dir/net/$1"
-	printf '{"cniVersion":"1.0.0","name":"%s","plugins":[%s]}\n' "$network" "$(conf "$2" "${3-}")" >"$runtime_dir/net/$1/10.conflist"
+	printf '{"cniVersion":"1.0.0","name":"%s","plugins":[%s]}\n' "$network" "$(conf "$2" "$runtime_asks${3:+,$3}")" >"$runtime_dir/net/$1/10.conflist"
 }
 
 # A static program to be what a pod is when nothing runs in it, and links to the node's own programs, to be mounted.
@@ -153,8 +154,9 @@ sandbox_cgroup() { printf '/kubepods/pod-%s' "$1"; }
 sandbox_get() { first_line "$runtime_dir/pods/$1.$2"; }
 
 sandbox_fields() {
-	printf 'metadata { name: "%s" uid: "uid-of-%s" namespace: "ml" } hostname: "%s" linux { cgroup_parent: "%s" %s }' "$1" "$1" "$1" \
-		"$(sandbox_cgroup "$1")" 'security_context { namespace_options { pid: CONTAINER } }'
+	printf 'metadata { name: "%s" uid: "uid-of-%s" namespace: "ml" } hostname: "%s" ' "$1" "$1" "$1"
+	printf 'dns_config { servers: "10.88.0.53" } port_mappings { container_port: 80 host_port: 8080 } '
+	printf 'linux { cgroup_parent: "%s" security_context { namespace_options { pid: CONTAINER } } }' "$(sandbox_cgroup "$1")"
 }
 
 sandbox_run() {
@@ -219,11 +221,11 @@ sandbox_end() {
 
 sandbox_kill() { echo 1 >"/sys/fs/cgroup$(sandbox_cgroup "$1")/cgroup.kill"; }
 
-# [FILTER]: a line each.
-sandbox_ids() { cri ListPodSandbox "${1-}" && sed -nE 's/^  id: "(.*)"$/\1/p' "$cri_answer"; }
+# FILTER: a line each; an empty one for all.
+sandbox_ids() { cri ListPodSandbox "$1" && sed -nE 's/^  id: "(.*)"$/\1/p' "$cri_answer"; }
 
 runtime_is_clean() {
-	expect_match '^$' "$(sandbox_ids)"
+	expect_match '^$' "$(sandbox_ids '')"
 	expect_match '^$' "$(compgen -G '/run/netns/cni-*' || true)"
 	expect_match '^$' "$(compgen -G '/sys/fs/cgroup/kubepods/pod-*' || true)"
 }
@@ -231,7 +233,7 @@ runtime_is_clean() {
 # After a case that failed.
 runtime_tidy() {
 	local id path
-	for id in $(sandbox_ids); do sandbox_end_id "$id" || true; done
+	for id in $(sandbox_ids ''); do sandbox_end_id "$id" || true; done
 	for path in /run/netns/cni-*; do [ ! -e "$path" ] || ip netns delete "${path##*/}"; done
 	for path in /sys/fs/cgroup/kubepods/pod-*; do [ ! -e "$path" ] || rmdir "$path"; done
 	rm -f "$runtime_dir"/pods/*

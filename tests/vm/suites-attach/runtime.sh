@@ -43,6 +43,7 @@ t_pod() {
 	sandbox_run p1 vf
 	expect 'its address is that of its VF' test "$(sandbox_ip p1)" = 10.88.0.2
 	has_vf p1 "$vf"
+	expect_match 'runtimeConfig.*HostPort.*8080' "$(cat "$journal_dir"/*)" # of which the plugin needs nothing
 	run_user p1 "$own" "$other"
 	expect_match 'eth0 +UP +10\.88\.0\.2/24' "$(container_exec p1 ip -brief address show dev eth0)"
 	expect_match '10\.99\.0\.0/16 via 10\.88\.0\.1 dev eth0' "$(container_exec p1 ip route)"
