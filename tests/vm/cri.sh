@@ -6,8 +6,9 @@
 #
 #   network HANDLER VF [KEYS]   runtime_start   runtime_stop   runtime_kill   runtime_tidy   runtime_is_clean
 #   cri METHOD [FIELDS]   cri_value FIELD
-#   sandbox_run POD HANDLER   sandbox_ip POD   sandbox_info POD FILTER   sandbox_netns POD   sandbox_end POD
-#   sandbox_kill POD   container_run POD [NODE…]   container_exec POD CMD…
+#   sandbox_run POD HANDLER   sandbox_ip POD   sandbox_info POD FILTER   sandbox_netns POD   sandbox_kill POD   sandbox_end POD
+#   sandbox_ids FILTER   sandbox_end_id ID   sandbox_get POD id|netns|container   sandbox_remove_cgroup POD
+#   container_run POD [NODE…]   container_exec POD CMD…
 # shellcheck disable=SC2154 # cni_dir and conf are attach.sh's
 
 runtime_dir=$lab_state/runtime
@@ -151,6 +152,7 @@ runtime_kill() { runtime_end KILL; }
 # ---- pods, as the kubelet makes them and takes them away ----
 
 sandbox_cgroup() { printf '/kubepods/pod-%s' "$1"; }
+sandbox_remove_cgroup() { rmdir "/sys/fs/cgroup$(sandbox_cgroup "$1")"; }
 sandbox_get() { first_line "$runtime_dir/pods/$1.$2"; }
 
 sandbox_fields() {
@@ -215,7 +217,7 @@ sandbox_end_id() { cri StopPodSandbox "pod_sandbox_id: \"$1\"" && cri RemovePodS
 # Its containers and its network go; the kubelet stops a pod more than once.
 sandbox_end() {
 	sandbox_end_id "$(sandbox_get "$1" id)"
-	rmdir "/sys/fs/cgroup$(sandbox_cgroup "$1")"
+	sandbox_remove_cgroup "$1"
 	rm "$runtime_dir/pods/$1".*
 }
 

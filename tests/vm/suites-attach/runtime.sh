@@ -58,7 +58,7 @@ t_pod() {
 }
 
 t_again() {
-	local pod ip
+	local pod
 	for pod in p1 p2; do
 		sandbox_run "$pod" vf
 		has_vf "$pod" "$vf"
@@ -68,6 +68,18 @@ t_again() {
 		sandbox_end "$pod"
 		node_is_as_before
 	done
+}
+
+# The runtime ends what it could not begin, with a DEL for a container that has nothing.
+t_taken() {
+	sandbox_run p1 vf
+	expect_fail 'a second pod gets the VF' sandbox_run p2 vf >"$cni_dir/said"
+	expect_match "failed \\(add\\): .*$vf is attached to container $(sandbox_get p1 id)" "$(<"$cni_dir/said")"
+	expect 'nothing is left of the second pod' test "$(sandbox_ids '')" = "$(sandbox_get p1 id)"
+	sandbox_remove_cgroup p2
+	has_vf p1 "$vf"
+	run_user p1 "$(vf_node "$vf" uverbs)"
+	sandbox_end p1
 }
 
 # ---- data ----
@@ -157,7 +169,6 @@ t_warden_away() {
 	sandbox_end p2
 }
 
-# Not in the subshell of its case: it outlives that.
 runtime_case() {
 	"$runtime_function"
 	runtime_is_clean
@@ -192,6 +203,7 @@ while read -r name function; do
 done <<-'CASES'
 	a_pod_has_its_VF's_address_and_its_own_RDMA_device t_pod
 	the_next_pod_gets_the_same_VF t_again
+	a_pod_cannot_have_another_pod's_VF t_taken
 	two_pods_move_data_between_their_devices t_data
 	pods_whose_processes_and_netns_are_gone t_killed
 	containerd_is_killed_while_pods_live t_runtime_killed
