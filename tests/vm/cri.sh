@@ -135,7 +135,7 @@ runtime_start() {
 	disown
 	wait_until 120 runtime_answers || { tail -n 20 "$runtime_dir/log"; return 1; }
 	image_is_known && return
-	ctr --address "$runtime_socket" --namespace k8s.io images import "$runtime_dir/image.tar"
+	ctr --address "$runtime_socket" --namespace k8s.io images import "$runtime_dir/image.tar" >>"$runtime_dir/log"
 	wait_until 20 image_is_known
 }
 
