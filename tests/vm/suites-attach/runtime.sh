@@ -26,6 +26,14 @@ has_vf() {
 	expect_match "$2 .*$(netns_name "$1") +ml/$1 +claimed" "$(ctl devices)"
 }
 
+# REGEX CMD…: fails, and says why.
+fails_with() {
+	local regex=$1
+	shift
+	expect_fail "it fails with $regex" "$@" >"$cni_dir/said" || { cat "$cni_dir/said"; return 1; }
+	expect_match "$regex" "$(<"$cni_dir/said")"
+}
+
 uses_device() { [ "$(device_of "$1" .qps)" = 1 ]; }
 
 # POD NODE…: its container has a queue pair on the first device, and is given the nodes of all.
@@ -73,8 +81,7 @@ t_again() {
 # The runtime ends what it could not begin, with a DEL for a container that has nothing.
 t_taken() {
 	sandbox_run p1 vf
-	expect_fail 'a second pod gets the VF' sandbox_run p2 vf >"$cni_dir/said"
-	expect_match "failed \\(add\\): .*$vf is attached to container $(sandbox_get p1 id)" "$(<"$cni_dir/said")"
+	fails_with "failed \\(add\\): .*$vf is attached to container $(sandbox_get p1 id)" sandbox_run p2 vf
 	expect 'nothing is left of the second pod' test "$(sandbox_ids '')" = "$(sandbox_get p1 id)"
 	sandbox_remove_cgroup p2
 	has_vf p1 "$vf"
@@ -154,11 +161,9 @@ t_warden_away() {
 	local refused='wardend: .*no wardend answers there'
 	sandbox_run p1 vf
 	warden_kill
-	expect_fail 'a pod starts' sandbox_run p2 vf2 >"$cni_dir/said"
-	expect_match "failed \\(add\\): $refused" "$(<"$cni_dir/said")"
+	fails_with "failed \\(add\\): $refused" sandbox_run p2 vf2
 	sandbox_ids 'filter { state { state: SANDBOX_NOTREADY } }' >"$runtime_dir/pods/p2.id"
-	expect_fail 'a pod ends' sandbox_end_id "$(sandbox_get p1 id)" >"$cni_dir/said"
-	expect_match "failed \\(delete\\): $refused" "$(<"$cni_dir/said")"
+	fails_with "failed \\(delete\\): $refused" sandbox_end_id "$(sandbox_get p1 id)"
 	sandbox_end p2
 	warden_start "$warden_config"
 	has_vf p1 "$vf"
