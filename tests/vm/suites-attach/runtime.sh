@@ -141,7 +141,9 @@ t_runtime_killed() {
 	run_user p1 "$(vf_node "$vf" uverbs)"
 	runtime_kill
 	expect 'the container goes on' uses_device p1
+	forget_events
 	refused uverbs open "$(vf_node "$vf" uverbs)"
+	event rule=exclusive.open verdict=denied "pci=$vf" owner=ml/p1
 	runtime_start
 	has_vf p1 "$vf"
 	expect_match eth0 "$(container_exec p1 rdma link)"
