@@ -36,7 +36,7 @@ void hold_take(struct attach *attach, struct hold *hold, const char *name);
 void hold_attachment(struct attach *attach, struct hold *hold, const struct call *call);
 void hold_give(struct attach *attach, struct hold *hold);
 
-/* The table. A record that is in it is changed only by who holds its VF. */
+/* The table (table.c). A record that is in it is changed only by who holds its VF. */
 int records_add(struct attach *attach, struct record *record);
 void records_remove(struct attach *attach, struct record *record); /* and does not free it */
 struct record *records_find(struct attach *attach, const char *container_id, const char *ifname,

@@ -160,6 +160,14 @@ void cni_addr_print(const struct cni_addr *addr, bool prefix, char to[CNI_ADDR_L
 	snprintf(to, CNI_ADDR_LEN, prefix ? "%s/%u" : "%s", host, addr->prefix);
 }
 
+void cni_addr_mapped(const struct cni_addr *addr, uint8_t to[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	memcpy(to, addr->family == AF_INET ? mapped : addr->bytes, sizeof(mapped));
+	memcpy(to + 12, addr->family == AF_INET ? addr->bytes : addr->bytes + 12, 4);
+}
+
 void cni_addr_mask(struct cni_addr *addr)
 {
 	for (unsigned int i = 0; i < sizeof(addr->bytes); i++) {

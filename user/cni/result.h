@@ -94,6 +94,8 @@ int cni_dns_read(const cJSON *json, struct cni_dns *dns, struct cni_error *e);
 int cni_addr_parse(const char *text, bool prefix, struct cni_addr *addr);
 #define CNI_ADDR_LEN 64
 void cni_addr_print(const struct cni_addr *addr, bool prefix, char to[CNI_ADDR_LEN]);
+/* As GIDs have it: IPv4 as ::ffff:a.b.c.d. */
+void cni_addr_mapped(const struct cni_addr *addr, uint8_t to[16]);
 /* Sets the host bits to zero. */
 void cni_addr_mask(struct cni_addr *addr);
 
