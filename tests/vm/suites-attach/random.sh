@@ -3,7 +3,7 @@
 # Pods come and go at random, with calls that fail and die in between; after each of them the node is what a simple model says
 # (tests/tools/attach-random.c).
 #
-#   random.sh [COUNT [SEED]]   200 of them, other ones each time; so many does `make check` on each kernel
+#   random.sh [COUNT [SEED]]   334 of them, other ones each time: with three kernels a thousand
 #
 # All of it: tests/vm/run --kernel 6.12 --timeout 3000 tests/vm/suites-attach/random.sh 1000
 set -uo pipefail
@@ -14,7 +14,7 @@ set -uo pipefail
 # shellcheck source=../attach.sh
 . "$LAB_REPO/tests/vm/attach.sh"
 
-count=${1:-200} seed=${2:-$((${EPOCHREALTIME/./} % 1000000))}
+count=${1:-334} seed=${2:-$((${EPOCHREALTIME/./} % 1000000))}
 faults_dir=$LAB_REPO/build-faults
 random_dir=$cni_dir/alone
 
