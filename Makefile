@@ -7,17 +7,18 @@ CLANG := clang-16
 LLVM_STRIP := llvm-strip-16
 CLANG_FORMAT := clang-format-16
 BPFTOOL := bpftool
+PROTOC_C := protoc-c
 comma := ,
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@))
 
-PKGS := libbpf libcjson libmnl libelf zlib
+PKGS := libbpf libcjson libmnl libelf zlib libprotobuf-c
 CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
 	  -Wundef -Wvla -Wwrite-strings -Wold-style-definition -Wpointer-arith -Werror
 CFLAGS += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer, \
 	  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE)
 LDFLAGS := -Wl$(comma)--as-needed $(if $(SANITIZE),-fsanitize=address$(comma)undefined,-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
-CPPFLAGS := $(if $(FAULTS),-DWARDEN_FAULTS) -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel
+CPPFLAGS := $(if $(FAULTS),-DWARDEN_FAULTS) -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel -I$(BUILD)/proto
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
 
 
@@ -33,14 +34,18 @@ vf_OBJECTS := vf
 SKELETONS := $(BPF_FILES:%=$(BUILD)/skel/%.skel.h)
 
 LIB_SRC := $(filter-out user/wardend.c,$(wildcard user/*.c user/*/*.c))
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+# Code that protoc-c makes of the messages of others.
+PROTO_SRC := $(patsubst user/%.proto,$(BUILD)/proto/%.pb-c.c,$(wildcard user/*/*.proto))
+PROTO_OBJ := $(PROTO_SRC:%.c=%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o) $(PROTO_OBJ)
 LIB := $(BUILD)/libwarden.a
 PROGRAMS := $(BUILD)/wardend $(BUILD)/wardenctl $(BUILD)/rdma-warden
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 BPF_TESTS := $(patsubst tests/bpf/%.bpf.c,%,$(wildcard tests/bpf/*_test.bpf.c))
 BPF_TEST_PROGRAMS := $(BPF_TESTS:%=$(BUILD)/tests/bpf/%)
-TEST_TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(wildcard tests/tools/*.c)) $(BUILD)/attack
+TEST_TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(wildcard tests/tools/*.c)) $(BUILD)/attack \
+	      $(BUILD)/kubelet-standin
 
 all: $(PROGRAMS) ## build the programs
 .PHONY: all
@@ -87,7 +92,16 @@ $(BUILD)/skel/%_test.skel.h: $(BUILD)/tests/bpf/%_test.bpf.o
 
 # ---- user space ----
 
-$(BUILD)/obj/%.o: %.c Makefile | $(SKELETONS)
+$(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: user/%.proto
+	$(call say,PROTO)
+	$(Q)mkdir -p $(BUILD)/proto
+	$(Q)$(PROTOC_C) --proto_path=user --c_out=$(BUILD)/proto $<
+
+$(BUILD)/proto/%.o: $(BUILD)/proto/%.c Makefile
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -c $< -o $@
+
+$(BUILD)/obj/%.o: %.c Makefile | $(SKELETONS) $(PROTO_SRC)
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
@@ -140,6 +154,11 @@ $(BUILD)/ipam-files: $(LIB)
 $(BUILD)/attack: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/attack/*.c)) $(VERBS_OBJ)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
+
+$(BUILD)/kubelet-standin: $(wildcard tests/tools/kubelet/*)
+	$(call say,GO)
+	$(Q)mkdir -p $(@D)
+	$(Q)tests/tools/kubelet/build $@
 
 # One that is made of the library has what the library needs, too.
 $(BUILD)/nodeops $(BUILD)/spiderpool-agent: $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(LIB)
@@ -213,12 +232,12 @@ FUZZ_SECONDS := 60
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Werror -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
-$(BUILD)/fuzz/obj/%.o: %.c Makefile | $(SKELETONS)
+$(BUILD)/fuzz/obj/%.o: %.c Makefile | $(SKELETONS) $(PROTO_SRC)
 	$(call say,CLANG)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/fuzz/libwarden.a: $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
+$(BUILD)/fuzz/libwarden.a: $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o) $(PROTO_OBJ)
 	$(call say,AR)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^

@@ -418,32 +418,6 @@ static int read_lines(const char *text, size_t len, struct record *r, size_t *wh
 	return e ? e : first ? -ENODATA : 0;
 }
 
-/* Whatever lies there: a link is not followed, and a pipe that nobody writes to is not waited for. */
-static int read_text(const char *path, char **text, size_t *len)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	_cleanup_free_ char *bytes = NULL;
-	struct stat st;
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return errno == ELOOP ? -EBADMSG : -errno;
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size > MAX_BYTES)
-		return -EBADMSG;
-	bytes = malloc((size_t)st.st_size + 1);
-	if (!bytes)
-		return -ENOMEM;
-	for (*len = 0; n && *len < (size_t)st.st_size; *len += (size_t)n) {
-		n = read(fd, bytes + *len, (size_t)st.st_size - *len);
-		if (n < 0)
-			return -errno;
-	}
-	*text = take_ptr(bytes);
-	return 0;
-}
-
 static int set_aside(const char *path, struct err *err)
 {
 	char aside[PATH_MAX];
@@ -462,7 +436,7 @@ int record_read(const char *folder, const char *file, struct record **record, st
 	int r = new ? try_snprintf(path, sizeof(path), "%s/%s", folder, file) : -ENOMEM;
 
 	if (!r)
-		r = read_text(path, &text, &len);
+		r = read_regular(path, MAX_BYTES, &text, &len);
 	if (!r)
 		r = read_lines(text, len, new, &whole);
 	/* One that was copied would be two attachments of one. */

@@ -79,6 +79,31 @@ int read_line(const char *path, char *to, size_t size)
 	return 0;
 }
 
+int read_regular(const char *path, size_t max, char **text, size_t *len)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	_cleanup_free_ char *bytes = NULL;
+	struct stat st;
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return errno == ELOOP ? -EBADMSG : -errno;
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > max)
+		return -EBADMSG;
+	bytes = malloc((size_t)st.st_size + 1);
+	if (!bytes)
+		return -ENOMEM;
+	for (*len = 0; n && *len < (size_t)st.st_size; *len += (size_t)n) {
+		n = read(fd, bytes + *len, (size_t)st.st_size - *len);
+		if (n < 0)
+			return -errno;
+	}
+	*text = take_ptr(bytes);
+	return 0;
+}
+
 int make_dirs(const char *path)
 {
 	char part[PATH_MAX];

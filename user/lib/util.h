@@ -52,6 +52,12 @@ int parse_u64(const char *text, int base, uint64_t min, uint64_t max, uint64_t *
 /* The first line of a small file without its newline: 0 or -errno. */
 int read_line(const char *path, char *to, size_t size);
 
+/*
+ * All of a file, to be freed. Whatever lies there: a link is not followed, and a pipe that nobody writes to is not waited for.
+ * -EBADMSG: it is no regular file, or has more than `max` bytes; else -errno.
+ */
+int read_regular(const char *path, size_t max, char **text, size_t *len);
+
 /* Creates a folder (mode 0700) and its parents (mode 0755): 0 or -errno. An existing folder is fine. */
 int make_dirs(const char *path);
 

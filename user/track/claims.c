@@ -2,7 +2,6 @@
 #include "track/track.h"
 
 #include <bpf/bpf.h>
-#include <ctype.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "lib/cgroup.h"
 #include "lib/log.h"
+#include "lib/names.h"
 #include "lib/netns.h"
 #include "lib/util.h"
 #include "track/clean.h"
@@ -18,22 +18,13 @@
 
 /* ---- the request ---- */
 
-static bool name_valid(const char *s, size_t len, size_t max)
-{
-	if (len == 0 || len > max || !isalnum((unsigned char)s[0]) || !isalnum((unsigned char)s[len - 1]))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!islower((unsigned char)s[i]) && !isdigit((unsigned char)s[i]) && s[i] != '-' && s[i] != '.')
-			return false;
-	return true;
-}
-
 /* Kubernetes: a namespace is a DNS label (63), a pod's name a DNS subdomain (253). */
 static int check_owner(const char *owner, struct err *err)
 {
 	const char *slash = strchr(owner, '/');
 
-	if (!slash || !name_valid(owner, (size_t)(slash - owner), 63) || !name_valid(slash + 1, strlen(slash + 1), 253))
+	if (!slash || !name_valid(owner, (size_t)(slash - owner), NAME_LABEL_MAX) ||
+	    !name_valid(slash + 1, strlen(slash + 1), NAME_SUBDOMAIN_MAX))
 		return fail(err, -EINVAL,
 			    "owner \"%.64s\": give NAMESPACE/NAME of lower-case letters, digits, '-' and '.' (63 and "
 			    "253 at most)",
@@ -44,10 +35,7 @@ static int check_owner(const char *owner, struct err *err)
 /* As owners, with the parts the other way round. */
 static int check_resource(const char *resource, struct err *err)
 {
-	const char *slash = strchr(resource, '/');
-
-	if (!slash || !name_valid(resource, (size_t)(slash - resource), 253) || strlen(slash + 1) > 63 || !slash[1] ||
-	    slash[1 + strspn(slash + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")])
+	if (!name_resource_valid(resource, strlen(resource)))
 		return fail(err, -EINVAL, "resource \"%.64s\": give DOMAIN/NAME, as Kubernetes has it", resource);
 	return 0;
 }
