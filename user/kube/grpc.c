@@ -203,13 +203,15 @@ static CURLcode set_up(struct exchange *x, const struct grpc_call *call, struct 
 
 /* ---- what came ---- */
 
+/* Without an error of the system's: somebody took the connection and ended it before libcurl had looked at it. */
 static int unreachable(const struct exchange *x, const struct grpc_call *call, struct err *err)
 {
 	long code = 0;
 
 	x->api->easy_getinfo(x->curl, CURLINFO_OS_ERRNO, &code);
-	return fail(err, code ? -(int)code : -ECONNREFUSED, "%s: %s", call->socket,
-		    strerror(code ? (int)code : ECONNREFUSED));
+	if (code)
+		return fail(err, -(int)code, "%s: %s", call->socket, strerror((int)code));
+	return fail(err, -EPROTO, "%s: the connection ended at once", call->socket);
 }
 
 static int failed(const struct exchange *x, const struct grpc_call *call, CURLcode code, const struct incoming *in,
