@@ -223,15 +223,35 @@ static void slow_answer(void **state)
 
 /* ---- what is not ---- */
 
+struct refusal {
+	const char *manner;
+	unsigned int ms;
+	int r;
+	const char *text; /* behind the socket */
+};
+
+static void assert_refusal(const struct refusal *refusal)
+{
+	_cleanup_(kubelet_stop) struct kubelet kubelet = { .input = -1 };
+	struct kube_grants grants = {};
+	char expected[512];
+	struct err err;
+	int r;
+
+	kubelet_start(&kubelet, refusal->manner, TWO_PODS);
+	r = podresources_list(kubelet.socket, refusal->ms, &grants, &err);
+	if (r != refusal->r)
+		test_fail("%s: %d (%s)", refusal->manner, r, r ? err.text : "");
+	snprintf(expected, sizeof(expected), "%s: %s", kubelet.socket, refusal->text);
+	if (strncmp(err.text, expected, strlen(expected)))
+		test_fail("%s: %s", refusal->manner, err.text);
+	assert_null(grants.list);
+}
+
 /* What List answers to each manner. */
 static void refusals(void **state)
 {
-	static const struct {
-		const char *manner;
-		unsigned int ms;
-		int r;
-		const char *text; /* behind the socket */
-	} table[] = {
+	static const struct refusal table[] = {
 		{ "hang", SHORT_MS, -ETIMEDOUT, "" },
 		{ "mute", SHORT_MS, -ETIMEDOUT, "v1.PodResourcesLister/List is not answered within 300 ms" },
 		{ "slow", SHORT_MS, -ETIMEDOUT, "" },
@@ -249,21 +269,29 @@ static void refusals(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		_cleanup_(kubelet_stop) struct kubelet kubelet = { .input = -1 };
-		struct kube_grants grants = {};
-		char expected[512];
-		struct err err;
-		int r;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		assert_refusal(&table[i]);
+}
 
-		kubelet_start(&kubelet, table[i].manner, TWO_PODS);
-		r = podresources_list(kubelet.socket, table[i].ms, &grants, &err);
-		if (r != table[i].r)
-			test_fail("%s: %d (%s)", table[i].manner, r, r ? err.text : "");
-		snprintf(expected, sizeof(expected), "%s: %s", kubelet.socket, table[i].text);
-		assert_int_equal(strncmp(err.text, expected, strlen(expected)), 0);
-		assert_null(grants.list);
-	}
+/* HTTP/2, and yet no answer: nothing of it is taken for a node without pods. */
+static void answers_that_are_not_grpc(void **state)
+{
+#define ANSWER "the answer to v1.PodResourcesLister/List "
+	static const struct refusal table[] = {
+		{ "no-status", LONG_MS, -EPROTO, ANSWER "has no status" },
+		{ "bad-status", LONG_MS, -EPROTO, ANSWER "has no status" },
+		{ "empty", LONG_MS, -EPROTO, ANSWER "has no message" },
+		{ "short", LONG_MS, -EPROTO, ANSWER "is not of the length that it says" },
+		{ "two", LONG_MS, -EPROTO, ANSWER "is not of the length that it says" },
+		{ "compressed", LONG_MS, -EPROTO, ANSWER "is compressed" },
+		{ "web", LONG_MS, -EPROTO, ANSWER "is not gRPC's" },
+		{ "not-found", LONG_MS, -EPROTO, ANSWER "is not gRPC's" },
+		{ "headers", LONG_MS, -EPROTO, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		assert_refusal(&table[i]);
 }
 
 /* The one sign by which its clients know what a kubelet serves. */
@@ -412,6 +440,7 @@ int main(void)
 		cmocka_unit_test(unknown_fields_are_skipped),
 		cmocka_unit_test(slow_answer),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(answers_that_are_not_grpc),
 		cmocka_unit_test(calls_that_are_not_served),
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(nobody_there),

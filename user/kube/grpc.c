@@ -174,7 +174,7 @@ static int begin(struct exchange *x, const struct grpc_call *call, struct err *e
 }
 
 /* With a unix socket libcurl uses no proxy, whatever the environment says. The first option that is refused decides. */
-static CURLcode set_up(struct exchange *x, const struct grpc_call *call, struct incoming *in)
+static CURLcode set_up(struct exchange *x, const struct grpc_call *call, bool bare, struct incoming *in)
 {
 	CURLcode r = 0;
 	char url[256];
@@ -190,8 +190,12 @@ static CURLcode set_up(struct exchange *x, const struct grpc_call *call, struct 
 	SET(CURLOPT_FORBID_REUSE, 1L);
 	SET(CURLOPT_TIMEOUT_MS, (long)call->ms);
 	SET(CURLOPT_HTTPHEADER, x->headers);
-	SET(CURLOPT_POSTFIELDSIZE, (long)(FRAME + call->len));
-	SET(CURLOPT_POSTFIELDS, (char *)x->body);
+	if (bare) {
+		SET(CURLOPT_CUSTOMREQUEST, "POST");
+	} else {
+		SET(CURLOPT_POSTFIELDSIZE, (long)(FRAME + call->len));
+		SET(CURLOPT_POSTFIELDS, (char *)x->body);
+	}
 	SET(CURLOPT_ERRORBUFFER, x->error);
 	SET(CURLOPT_HEADERFUNCTION, take_header);
 	SET(CURLOPT_HEADERDATA, in);
@@ -238,6 +242,15 @@ static int not_grpc(const struct grpc_call *call, const char *what, struct err *
 	return fail(err, -EPROTO, "%s: the answer to %s %s", call->socket, call->method, what);
 }
 
+/*
+ * A server that answers before it has the whole request resets the stream behind its answer, which is no error for gRPC, and is one
+ * for libcurl. The status is the last that comes.
+ */
+static bool ended(CURLcode code, const struct incoming *in)
+{
+	return !code || (code == CURLE_HTTP2_STREAM && in->reply->status != NO_STATUS);
+}
+
 /* One message, and all of it; with a status that is not OK none is looked for. */
 static int read_answer(const struct grpc_call *call, const struct incoming *in, long http, struct err *err)
 {
@@ -262,7 +275,8 @@ static int read_answer(const struct grpc_call *call, const struct incoming *in, 
 	return 0;
 }
 
-int grpc_call(const struct grpc_call *call, struct grpc_reply *reply, struct err *err)
+/* `bare`: without a message. */
+static int attempt(const struct grpc_call *call, bool bare, struct grpc_reply *reply, struct err *err)
 {
 	_cleanup_(exchange_end) struct exchange x = {};
 	struct incoming in = { .reply = reply, .max = call->max };
@@ -276,13 +290,40 @@ int grpc_call(const struct grpc_call *call, struct grpc_reply *reply, struct err
 	r = begin(&x, call, err);
 	if (r)
 		return r;
-	code = set_up(&x, call, &in);
+	code = set_up(&x, call, bare, &in);
 	if (!code)
 		code = x.api->easy_perform(x.curl);
-	if (!code)
+	if (ended(code, &in))
 		code = x.api->easy_getinfo(x.curl, CURLINFO_RESPONSE_CODE, &http);
 	r = code ? failed(&x, call, code, &in, err) : read_answer(call, &in, http, err);
 	if (r)
 		grpc_reply_free(reply);
 	return r;
+}
+
+/*
+ * A server that has no such method may say so before it has the message, and reset the stream behind that. Where both come before
+ * libcurl (7.88) has sent the message, it loses the answer. Without a message there is nothing to reset: then it can be told.
+ */
+static bool is_unimplemented(struct grpc_call call, uint64_t deadline_ns, struct grpc_reply *reply)
+{
+	uint64_t now = boot_ns();
+
+	call.ms = now < deadline_ns ? (unsigned int)((deadline_ns - now) / 1000000) : 0;
+	if (attempt(&call, true, reply, NULL))
+		return false;
+	if (reply->status == GRPC_UNIMPLEMENTED)
+		return true;
+	grpc_reply_free(reply);
+	return false;
+}
+
+int grpc_call(const struct grpc_call *call, struct grpc_reply *reply, struct err *err)
+{
+	uint64_t deadline_ns = boot_ns() + call->ms * 1000000ull;
+	int r = attempt(call, false, reply, err);
+
+	if (r != -ECONNRESET)
+		return r;
+	return is_unimplemented(*call, deadline_ns, reply) ? 0 : -EPROTO;
 }

@@ -14,11 +14,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
@@ -45,6 +47,52 @@ const (
 	refusing      = "refusing"      // an error whose words are to be escaped
 	wordy         = "wordy"         // and one with a great many of them
 )
+
+// Manners of a server that speaks HTTP/2 and is no server of gRPC's, or a broken one: what it answers to each call.
+var answers = map[string]struct {
+	code                int
+	kind, body, trailer string
+	headers             int
+}{
+	"no-status":  {200, "application/grpc", "\x00\x00\x00\x00\x00", "", 0},
+	"bad-status": {200, "application/grpc", "\x00\x00\x00\x00\x00", "zero", 0},
+	"empty":      {200, "application/grpc", "", "0", 0},
+	"short":      {200, "application/grpc", "\x00\x00\x00\x00\x02\x0a", "0", 0},
+	"two":        {200, "application/grpc", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "0", 0},
+	"compressed": {200, "application/grpc", "\x01\x00\x00\x00\x00", "0", 0},
+	"web":        {200, "text/html", "\x00\x00\x00\x00\x00", "0", 0},
+	"not-found":  {404, "application/grpc", "\x00\x00\x00\x00\x00", "0", 0},
+	"headers":    {200, "application/grpc", "\x00\x00\x00\x00\x00", "0", 1 << 10},
+}
+
+func answer(w http.ResponseWriter, manner string) {
+	a := answers[manner]
+	w.Header().Set("Content-Type", a.kind)
+	for i := 0; i < a.headers; i++ {
+		w.Header().Set(fmt.Sprintf("X-%d", i), strings.Repeat("x", 64))
+	}
+	w.Header().Set("Trailer", "Grpc-Status")
+	w.WriteHeader(a.code)
+	io.WriteString(w, a.body)
+	w.(http.Flusher).Flush() // or it would have a Content-Length, which no server of gRPC's sends
+	if a.trailer != "" {
+		w.Header().Set("Grpc-Status", a.trailer)
+	}
+}
+
+func serveHTTP2(l net.Listener, manner string) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		io.Copy(io.Discard, request.Body)
+		answer(w, manner)
+	})
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go new(http2.Server).ServeConn(c, &http2.ServeConnOpts{Handler: handler})
+	}
+}
 
 type state struct {
 	List        v1.ListPodResourcesResponse
@@ -188,6 +236,10 @@ func serveRaw(l net.Listener, answer string) {
 }
 
 func serve(l net.Listener, s *server) {
+	if _, found := answers[s.manner]; found {
+		serveHTTP2(l, s.manner)
+		return
+	}
 	switch s.manner {
 	case notGrpc:
 		serveRaw(l, "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nContent-Length: 5\r\n\r\n\x00\x00\x00\x00\x00")
