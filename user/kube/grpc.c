@@ -233,8 +233,11 @@ static int failed(const struct exchange *x, const struct grpc_call *call, CURLco
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return fail(err, -ETIMEDOUT, "%s: %s is not answered within %u ms", call->socket, call->method,
 			    call->ms);
-	return fail(err, code == CURLE_UNSUPPORTED_PROTOCOL ? -ENOSYS : -EPROTO, "%s: %s: %s", call->socket,
-		    call->method, why);
+	return fail(err,
+		    code == CURLE_HTTP2_STREAM           ? -ECONNRESET
+		    : code == CURLE_UNSUPPORTED_PROTOCOL ? -ENOSYS
+							 : -EPROTO,
+		    "%s: %s: %s", call->socket, call->method, why);
 }
 
 static int not_grpc(const struct grpc_call *call, const char *what, struct err *err)
