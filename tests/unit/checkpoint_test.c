@@ -51,16 +51,17 @@ static void by_numa_node(void **state)
 		     "\"DeviceIDs\":{\"-1\":[\"0000:af:00.2\"],\"0\":[\"0000:3b:00.2\",\"0000:3b:00.3\"],\"1\":null},"
 		     "\"AllocResp\":\"CgA=\"},"
 		     "{\"PodUID\":\"" UID_STATIC "\",\"ContainerName\":\"c\",\"ResourceName\":\"example.com/any\","
-		     "\"DeviceIDs\":{\"3\":[\"x\"]},\"AllocResp\":\"\",\"Later\":{}}],"
+		     "\"DeviceIDs\":{\"3\":[\"x\"],\"5\":[\"y\"]},\"AllocResp\":\"\",\"Later\":{}}],"
 		     "\"RegisteredDevices\":{\"nvidia.com/"
 		     "roce_a\":[\"0000:3b:00.2\"]}},\"Checksum\":1788594563,\"BootID\":\"b\"}",
 		     &grants, &err))
 		test_fail("%s", err.text);
-	assert_int_equal(grants.count, 4);
+	assert_int_equal(grants.count, 5);
 	assert_grant(&grants, 0, UID_A " main nvidia.com/roce_a 0000:af:00.2 0");
 	assert_grant(&grants, 1, UID_A " main nvidia.com/roce_a 0000:3b:00.2 0x1");
 	assert_grant(&grants, 2, UID_A " main nvidia.com/roce_a 0000:3b:00.3 0x1");
 	assert_grant(&grants, 3, UID_STATIC " c example.com/any x 0x8");
+	assert_grant(&grants, 4, UID_STATIC " c example.com/any y 0x20");
 }
 
 /* Before it. */
