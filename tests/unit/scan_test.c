@@ -392,24 +392,34 @@ static void other_pid_namespace(void **state)
 
 /* ---- processes that there are not ---- */
 
+/* In whatever order they come. */
 static void oldest_decides(void **state)
 {
-	_cleanup_(scan_free) struct scan scan;
+	static const char *const ids[] = { ID_1, ID_2, ID_3 };
+	char cgroup[256];
 	pid_t other;
 
 	(void)state;
 	need_cgroups();
 	other = hold("x", true);
-	make_proc();
-	make_process(10, "0::/kubepods/pod" POD_A "/" ID_1 "\n", "900", getpid());
-	make_process(11, "0::/kubepods/pod" POD_A "/" ID_2 "\n", "200", other);
-	make_process(12, "0::/kubepods/pod" POD_A "/" ID_3 "\n", "300", getpid());
-	look(&scan, "");
-	assert_int_equal(pod(&scan, POD_A)->pid, 11);
-	assert_int_equal(pod(&scan, POD_A)->started, 200);
-	assert_int_equal(pod(&scan, POD_A)->netns.cookie, netns_of(other).cookie);
-	assert_false(pod(&scan, POD_A)->host_network);
-	assert_int_equal(pod(&scan, POD_A)->cgroup.id, 0); /* the cgroup is not there */
+	for (int oldest = 0; oldest < 3; oldest++) {
+		_cleanup_(scan_free) struct scan scan;
+
+		make_proc();
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(try_snprintf(cgroup, sizeof(cgroup), "0::/kubepods/pod" POD_A "/%s\n", ids[i]),
+					 0);
+			make_process(10 + i, cgroup, i == oldest ? "99" : "100", i == oldest ? other : getpid());
+		}
+		look(&scan, "");
+		assert_int_equal(scan.container_count, 3);
+		assert_int_equal(pod(&scan, POD_A)->pid, 10 + oldest);
+		assert_int_equal(pod(&scan, POD_A)->started, 99);
+		assert_int_equal(pod(&scan, POD_A)->netns.cookie, netns_of(other).cookie);
+		assert_false(pod(&scan, POD_A)->host_network);
+		assert_true(pod(&scan, POD_A)->netns_differ);
+		assert_int_equal(pod(&scan, POD_A)->cgroup.id, 0); /* the cgroup is not there */
+	}
 }
 
 static void cgroup_v1(void **state)
@@ -430,6 +440,76 @@ static void cgroup_v1(void **state)
 	assert_int_equal(pod(&scan, POD_A)->cgroup.id, 0);
 	assert_int_equal(pod(&scan, POD_A)->cgroup.level, 0);
 	assert_int_equal(scan.unclear, 2);
+}
+
+/* The ID of a v2 cgroup that happens to have the name of the v1 one is not the pod's; nor is there one in SLICE:RUNTIME:ID. */
+static void no_cgroup_of_its_own(void **state)
+{
+	_cleanup_(scan_free) struct scan scan;
+	char path[512], text[512];
+
+	(void)state;
+	need_cgroups();
+	cgroup_dir("kubepods/pod" POD_A "/" ID_1, path, sizeof(path));
+	assert_int_equal(make_dirs(path), 0);
+	assert_int_equal(try_snprintf(text, sizeof(text), "2:cpu:%s/kubepods/pod" POD_A "/" ID_1 "\n", base), 0);
+	make_process(40, text, "100", getpid());
+	assert_int_equal(try_snprintf(text, sizeof(text),
+				      "0::%s/kubepods-pod90b1ecb8_b850_451a_97c6_c073b5ddbb53.slice:crio:" ID_2 "\n",
+				      base),
+			 0);
+	make_process(41, text, "100", getpid());
+	look(&scan, base);
+	assert_int_equal(scan.pod_count, 2);
+	assert_int_equal(pod(&scan, POD_A)->cgroup.id, 0);
+	assert_int_equal(pod(&scan, POD_B)->cgroup.id, 0);
+	assert_int_equal(pod(&scan, POD_B)->cgroup.level, 0);
+}
+
+static void more_than_there_is_room_for(void **state)
+{
+	const struct scan_options options = { .proc = proc, .max_containers = 2 };
+	_cleanup_(scan_free) struct scan scan;
+	struct err err;
+
+	(void)state;
+	make_proc();
+	make_process(50, "0::/kubepods/pod" POD_A "/" ID_1 "\n", "100", getpid());
+	make_process(51, "0::/kubepods/pod" POD_A "/" ID_2 "\n", "100", getpid());
+	assert_int_equal(scan_node(&options, &scan, &err), 0);
+	assert_int_equal(scan.container_count, 2);
+	assert_false(scan.cut);
+	scan_free(&scan);
+	make_process(52, "0::/kubepods/pod" POD_B "/" ID_3 "\n", "100", getpid());
+	assert_int_equal(scan_node(&options, &scan, &err), 0);
+	assert_int_equal(scan.container_count, 2);
+	assert_true(scan.cut);
+	assert_int_equal(scan.processes, 3);
+}
+
+/* More than the first piece of memory holds. */
+static void many(void **state)
+{
+	_cleanup_(scan_free) struct scan scan;
+	char text[256], uid[64];
+
+	(void)state;
+	make_proc();
+	for (int i = 0; i < 150; i++) {
+		assert_int_equal(try_snprintf(text, sizeof(text), "0::/kubepods/pod%032x/%064x\n", i / 2, i), 0);
+		make_process(1000 + i, text, "100", getpid());
+	}
+	look(&scan, "");
+	assert_int_equal(scan.container_count, 150);
+	assert_int_equal(scan.pod_count, 75);
+	for (int i = 0; i < 150; i++) {
+		const struct scan_container *c = &scan.containers[i];
+
+		assert_int_equal(try_snprintf(text, sizeof(text), "%064x", c->pid - 1000), 0);
+		assert_string_equal(c->id, text);
+		assert_int_equal(try_snprintf(uid, sizeof(uid), "%032x", (c->pid - 1000) / 2), 0);
+		assert_string_equal(scan.pods[c->pod].uid, uid);
+	}
 }
 
 /* Names that are no PID, files that are cut short, a netns that is none, a cgroup file without an end. */
@@ -485,6 +565,9 @@ int main(void)
 		cmocka_unit_test_teardown(next_process, tear_down),
 		cmocka_unit_test_teardown(oldest_decides, tear_down),
 		cmocka_unit_test(cgroup_v1),
+		cmocka_unit_test(no_cgroup_of_its_own),
+		cmocka_unit_test(more_than_there_is_room_for),
+		cmocka_unit_test(many),
 		cmocka_unit_test(odd_files),
 		cmocka_unit_test(no_procfs),
 		cmocka_unit_test_teardown(other_pid_namespace, tear_down), /* last: no more PIDs of the node after it */

@@ -24,7 +24,7 @@ struct pass {
 	struct scan *scan;
 	const char *base;
 	int proc, cgroups;
-	size_t pod_room, container_room;
+	size_t max_containers, pod_room, container_room;
 	char text[CGROUP_TEXT_MAX];
 };
 
@@ -154,7 +154,7 @@ static int add_container(struct pass *p, const struct process *process, const st
 	ssize_t pod;
 	int r;
 
-	if (s->container_count == SCAN_MAX_CONTAINERS) {
+	if (s->container_count == p->max_containers) {
 		s->cut = true;
 		return 0;
 	}
@@ -246,6 +246,7 @@ int scan_node(const struct scan_options *options, struct scan *scan, struct err 
 	if (!p)
 		return fail(err, -ENOMEM, "the processes cannot be looked at: out of memory");
 	*p = (struct pass){ .scan = scan, .base = options->base, .proc = -1 };
+	p->max_containers = options->max_containers ? options->max_containers : SCAN_MAX_CONTAINERS;
 	p->cgroups = open_cgroups(options->cgroups ? options->cgroups : CGROUP_ROOT);
 	r = open_proc(p, proc, err);
 	if (!r) {

@@ -18,13 +18,14 @@
 #include "lib/err.h"
 #include "lib/netns.h"
 
-/* More containers than this are left out, and `cut` says so. */
+/* The kubelet's own limit is 110 pods a node (--max-pods), that of large installations some hundreds. */
 #define SCAN_MAX_CONTAINERS 8192
 
 struct scan_options {
 	const char *proc; /* procfs of the initial pid namespace; NULL: /proc */
 	const char *cgroups; /* the root of the cgroup v2 hierarchy; NULL: CGROUP_ROOT */
 	const char *base; /* cgroup_pod_parse()'s */
+	size_t max_containers; /* more are left out, and `cut` says so; 0: SCAN_MAX_CONTAINERS */
 };
 
 /* A process of it that was seen: the first in the order of /proc, which is that of the PIDs. */
