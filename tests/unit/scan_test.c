@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -138,8 +139,15 @@ static int move(const char *cgroup, bool own_netns)
 	return 0;
 }
 
+static void *stay(void *none)
+{
+	for (;;)
+		pause();
+	return none;
+}
+
 /* A process in that cgroup below `base`, until the case ends. It shows in `proc`. */
-static pid_t hold(const char *cgroup, bool own_netns)
+static pid_t hold_as(const char *cgroup, bool own_netns, bool end_first_thread)
 {
 	char path[512];
 	int ready[2], e;
@@ -152,10 +160,13 @@ static pid_t hold(const char *cgroup, bool own_netns)
 	assert_true(pid >= 0);
 	if (!pid) {
 		e = move(cgroup, own_netns);
-		if (write(ready[1], &e, sizeof(e)) == sizeof(e))
-			for (;;)
-				pause();
-		_exit(1);
+		if (!e && end_first_thread)
+			e = pthread_create(&(pthread_t){ 0 }, NULL, stay, NULL);
+		if (write(ready[1], &e, sizeof(e)) != sizeof(e))
+			_exit(1);
+		if (end_first_thread)
+			pthread_exit(NULL);
+		stay(NULL);
 	}
 	assert_true(held_count < ARRAY_SIZE(held));
 	held[held_count++] = pid;
@@ -165,6 +176,11 @@ static pid_t hold(const char *cgroup, bool own_netns)
 	assert_int_equal(e, 0);
 	link_process(pid);
 	return pid;
+}
+
+static pid_t hold(const char *cgroup, bool own_netns)
+{
+	return hold_as(cgroup, own_netns, false);
 }
 
 static void end_held(pid_t pid)
@@ -365,6 +381,25 @@ static void next_process(void **state)
 	assert_int_equal(pod(&scan, POD_A)->netns.cookie, netns_of(second).cookie);
 }
 
+/* A process does not hide by ending its first thread. */
+static void first_thread_ended(void **state)
+{
+	_cleanup_(scan_free) struct scan scan;
+	char path[64];
+	pid_t pid;
+
+	(void)state;
+	need_cgroups();
+	pid = hold_as("kubepods/pod" POD_A "/" ID_1, true, true);
+	assert_int_equal(try_snprintf(path, sizeof(path), "/proc/%d/ns/net", pid), 0);
+	while (!access(path, F_OK))
+		usleep(1000);
+	look(&scan, base);
+	assert_int_equal(scan.container_count, 1);
+	assert_int_equal(pod(&scan, POD_A)->pid, pid);
+	assert_false(pod(&scan, POD_A)->host_network);
+}
+
 static void other_pid_namespace(void **state)
 {
 	const struct scan_options options = { .proc = proc };
@@ -563,6 +598,7 @@ int main(void)
 		cmocka_unit_test_teardown(own_netns_of_a_container, tear_down),
 		cmocka_unit_test_teardown(ended_meanwhile, tear_down),
 		cmocka_unit_test_teardown(next_process, tear_down),
+		cmocka_unit_test_teardown(first_thread_ended, tear_down),
 		cmocka_unit_test_teardown(oldest_decides, tear_down),
 		cmocka_unit_test(cgroup_v1),
 		cmocka_unit_test(no_cgroup_of_its_own),

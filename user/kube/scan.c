@@ -54,6 +54,28 @@ static bool read_netns(int dir, const char *name, struct netns_id *netns)
 	return fd >= 0 && !netns_identify(fd, netns, NULL);
 }
 
+/* Of one whose first thread has ended before the others, by those: what is left of that one is in no netns. */
+static bool read_process_netns(int dir, struct netns_id *netns)
+{
+	_cleanup_close_ int task = -1;
+	_cleanup_closedir_ DIR *threads = NULL;
+	struct dirent *entry;
+	char path[300];
+
+	if (read_netns(dir, "ns/net", netns))
+		return true;
+	task = openat(dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	threads = task < 0 ? NULL : fdopendir(task);
+	if (!threads)
+		return false;
+	take_fd(&task);
+	while ((entry = readdir(threads)))
+		if (!try_snprintf(path, sizeof(path), "%s/ns/net", entry->d_name) && entry->d_name[0] != '.' &&
+		    read_netns(dirfd(threads), path, netns))
+			return true;
+	return false;
+}
+
 /* proc_pid_stat(5): field 22. The name before it, in parentheses, may have parentheses and blanks itself. */
 static bool read_started(int dir, uint64_t *started)
 {
@@ -158,7 +180,7 @@ static int add_container(struct pass *p, const struct process *process, const st
 		s->cut = true;
 		return 0;
 	}
-	if (!read_netns(process->dir, "ns/net", &container.netns) || !read_started(process->dir, &container.started))
+	if (!read_process_netns(process->dir, &container.netns) || !read_started(process->dir, &container.started))
 		return 0;
 	r = grow((void **)&s->containers, &p->container_room, s->container_count, sizeof(*s->containers));
 	if (r)
