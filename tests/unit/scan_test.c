@@ -400,26 +400,42 @@ static void first_thread_ended(void **state)
 	assert_false(pod(&scan, POD_A)->host_network);
 }
 
+/* A process whose children are in a pid namespace of their own, and one of these, without which there is none yet. */
+static pid_t hold_pid_namespace(void)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	pid = test_fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		if (unshare(CLONE_NEWPID) || (pid = fork()) < 0)
+			_exit(1);
+		if (!pid && (prctl(PR_SET_PDEATHSIG, SIGKILL) || write(ready[1], "", 1) != 1))
+			_exit(1);
+		close(ready[1]);
+		stay(NULL);
+	}
+	held[held_count++] = pid;
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
 static void other_pid_namespace(void **state)
 {
 	const struct scan_options options = { .proc = proc };
 	_cleanup_(scan_free) struct scan scan;
-	struct err err;
 	char target[64];
-	pid_t pid;
+	struct err err;
 
 	(void)state;
-	need_cgroups();
-	assert_int_equal(unshare(CLONE_NEWPID), 0); /* of the children alone */
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	held[held_count++] = pid;
+	make_proc();
 	unlink_link("1/ns/pid");
-	assert_int_equal(try_snprintf(target, sizeof(target), "/proc/%d/ns/pid", pid), 0);
+	assert_int_equal(try_snprintf(target, sizeof(target), "/proc/%d/ns/pid_for_children", hold_pid_namespace()), 0);
 	make_link(target, "1/ns/pid");
 	assert_int_equal(scan_node(&options, &scan, &err), -EXDEV);
 	assert_contains(err.text, "hostPID");
@@ -606,7 +622,7 @@ int main(void)
 		cmocka_unit_test(many),
 		cmocka_unit_test(odd_files),
 		cmocka_unit_test(no_procfs),
-		cmocka_unit_test_teardown(other_pid_namespace, tear_down), /* last: no more PIDs of the node after it */
+		cmocka_unit_test_teardown(other_pid_namespace, tear_down),
 	};
 
 	test_begin();
