@@ -112,6 +112,26 @@ t_warden_dies() {
 	node_is_as_before
 }
 
+# A VF that does not come home is nobody's, and is tried again by itself.
+t_quarantine() {
+	netns_new p1 p2
+	cni ADD p1 "$config"
+	forget_events
+	echo rdma.move.before:EIO >"$wish"
+	cni_error 100 'Input/output error' DEL p1 "$config"
+	expect_match '"attachments":1,"quarantined":1' "$(ctl status --json)"
+	expect_match "$vf +delete .* kept from others: .*Input/output error" "$(ctl attachments | tr '\n' ' ')"
+	expect 'it is told once' test "$(grep -c "$vf of container p1: .*Input/output error" "$warden_events")" = 1
+	echo rdma.move.before:EBUSY >"$wish"
+	cni_error 11 "$vf is not back from container p1" ADD p2 "$config"
+	rm "$wish"
+	wait_until 60 is_detached
+	expect_match '"attachments":0,"quarantined":0' "$(ctl status --json)"
+	node_looks_the_same
+	netns_delete p1 p2
+	node_is_as_before
+}
+
 # ---- the plugin ----
 
 # COMMAND: the plugin, as long as IPAM waits at its gate; its process is $plugin.
@@ -203,6 +223,7 @@ config=$(conf "$vf" "$keys,$local_ipam")
 warden_start '"mode":"enforce"' || { echo 'not ok - wardend starts'; exit 1; }
 node_note
 trial_case 'wardend dies at each line of its journal' t_warden_dies
+trial_case 'a VF that does not come home is in quarantine, and tried again' t_quarantine
 trial_case 'the plugin dies' t_plugin_dies
 warden_unload
 suite_end
