@@ -292,7 +292,7 @@ static int add_interface(struct add *add, struct cni_error *e)
 		name_userspace(add, i);
 		return 0;
 	}
-	if (node_netdev_find(add->netns, add->record->pci, &link, &err))
+	if (node_netdev_get(add->netns, add->ifindex, &link, &err))
 		return cni_fail(e, CNI_INTERNAL, "%s", err.text);
 	mac_text(link.mac, i->mac);
 	i->mtu = link.mtu;

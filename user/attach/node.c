@@ -417,6 +417,16 @@ int node_netdev_parent(int netns, const char *ifname, char *parent, size_t size,
 	return r ? fail(err, r, "%s in the pod is no function's netdev: %s", ifname, strerror(-r)) : 0;
 }
 
+int node_netdev_get(int netns, uint32_t ifindex, struct netdev_link *link, struct err *err)
+{
+	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
+	int r = rtnl_open(&nl, netns);
+
+	if (!r)
+		r = netdev_link_get(nl, ifindex, link);
+	return r ? fail(err, r, "the netdev in the pod: %s", strerror(-r)) : 0;
+}
+
 int node_netdev_find(int netns, const char *pci, struct netdev_link *link, struct err *err)
 {
 	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
@@ -610,7 +620,8 @@ int node_rdma_check(const struct record *record, int netns, struct err *err)
 		return r;
 	if (find_in(nl, record, &device))
 		return fail(err, -ENODEV, "the RDMA device of %s is not in the pod", record->pci);
-	if (rdma_uverbs(nl, device.index, &node))
+	/* A function's was found by that node. */
+	if (record->softroce && rdma_uverbs(nl, device.index, &node))
 		return fail(err, -ENODEV, "RDMA device %s has no uverbs node", device.name);
 	return 0;
 }

@@ -60,6 +60,8 @@ int node_netdev_fetch(const struct record *record, int netns, struct err *err);
 int node_netdev_finish(const struct record *record, struct err *err);
 /* What function or auxiliary device the netdev of that name in the pod is of: 0 or -ENODEV. */
 int node_netdev_parent(int netns, const char *ifname, char *parent, size_t size, struct err *err);
+/* The netdev with that index in the pod, as it is now: 0 or -ENODEV. */
+int node_netdev_get(int netns, uint32_t ifindex, struct netdev_link *link, struct err *err);
 /* The function's netdev in the pod, whatever it is called: 0 or -ENODEV. */
 int node_netdev_find(int netns, const char *pci, struct netdev_link *link, struct err *err);
 

@@ -148,14 +148,11 @@ int node_routes_check(int netns, const struct cni_result *result, struct err *er
 
 static int port_of(int netns, uint32_t ifindex, struct neigh_port *port, struct err *err)
 {
-	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
 	struct netdev_link link;
-	int r = rtnl_open(&nl, netns);
+	int r = node_netdev_get(netns, ifindex, &link, err);
 
-	if (!r)
-		r = netdev_link_get(nl, ifindex, &link);
 	if (r)
-		return fail(err, r, "the netdev in the pod: %s", strerror(-r));
+		return r;
 	*port = (struct neigh_port){ .netns_fd = netns, .ifindex = ifindex };
 	memcpy(port->mac, link.mac, sizeof(port->mac));
 	return 0;

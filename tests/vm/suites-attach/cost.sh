@@ -28,6 +28,9 @@ t_plain() {
 	netns_new p1
 	costs ADD p1 "$(conf "$vf" '"ipam":{}')" 0
 	costs DEL p1 "$(conf "$vf" '"ipam":{}')" 0
+	expect_match 'ADD +\(all\) +1 times, half within +[0-9.]+ ms.*ADD +netdev +1 times.*DEL +rdma +1 times' "$(ctl timings | tr '\n' ' ')"
+	expect 'a step takes no longer than the whole' jq -es 'map(select(.command == "ADD")) | .[0].max_ns >= (map(.max_ns) | max)' \
+		<<<"$(ctl timings --json)" >/dev/null
 }
 
 # Everything that a PF and a netdev can be set, addresses and routes; the one process is the IPAM plugin.
