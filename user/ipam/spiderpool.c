@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/bytes.h"
 #include "lib/curl.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -64,34 +65,23 @@ int spiderpool_config(const struct netconf *conf, struct spiderpool_config *conf
 
 struct reply {
 	long status;
-	char *body;
-	size_t len;
+	struct bytes body;
 	bool too_long;
 };
 
 static void reply_free(struct reply *reply)
 {
-	free(reply->body);
+	bytes_free(&reply->body);
 }
 
 static size_t take_body(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct reply *reply = ctx;
-	char *bigger;
+	int r = bytes_add(&reply->body, bytes, len, REPLY_MAX);
 
 	(void)one;
-	if (len > REPLY_MAX - reply->len) {
-		reply->too_long = true;
-		return 0;
-	}
-	bigger = realloc(reply->body, reply->len + len + 1);
-	if (!bigger)
-		return 0;
-	memcpy(bigger + reply->len, bytes, len);
-	reply->body = bigger;
-	reply->len += len;
-	bigger[reply->len] = '\0';
-	return len;
+	reply->too_long = r == -EMSGSIZE;
+	return r ? 0 : len;
 }
 
 /* One request. */
@@ -195,11 +185,11 @@ static int exchange(const struct spiderpool_config *config, const char *method, 
 /* The agent's words as they are: a bare JSON string, the framework's {code, message}, or whatever it wrote. */
 static int refused(const char *what, const struct reply *reply, struct cni_error *e)
 {
-	_cleanup_(json_free) cJSON *json = reply->body ? cJSON_Parse(reply->body) : NULL;
+	_cleanup_(json_free) cJSON *json = reply->body.data ? cJSON_Parse(reply->body.data) : NULL;
 	const cJSON *message = cJSON_GetObjectItemCaseSensitive(json, "message");
 	const char *text = cJSON_IsString(json)      ? json->valuestring
 			   : cJSON_IsString(message) ? message->valuestring
-			   : reply->body             ? reply->body
+			   : reply->body.data        ? reply->body.data
 						     : "";
 
 	return cni_fail(e, CNI_IPAM, "spiderpool IP allocation error: [%s][%ld] %s", what, reply->status, text);
@@ -368,7 +358,8 @@ static int read_reply(const struct reply *reply, const char *ifname, struct cni_
 {
 	_cleanup_(cni_result_free) struct cni_result draft = {};
 	struct err why = {};
-	_cleanup_(json_free) cJSON *json = json_parse_strict(reply->body ? reply->body : "", reply->len, &why);
+	_cleanup_(json_free)
+		cJSON *json = json_parse_strict(reply->body.data ? reply->body.data : "", reply->body.len, &why);
 	int r;
 
 	if (!json)
@@ -395,7 +386,7 @@ static int healthy(const struct ipam_call *call, const struct spiderpool_config 
 	if (!r && reply.status != 200)
 		return cni_fail(e, CNI_TRY_AGAIN,
 				"unhealthy spiderpool-agent backend: [GET /ipam/healthy][%ld] %.1024s", reply.status,
-				reply.body ? reply.body : "");
+				reply.body.data ? reply.body.data : "");
 	return r;
 }
 

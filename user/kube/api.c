@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "kube/http.h"
+#include "lib/bytes.h"
 #include "lib/json.h"
 #include "lib/util.h"
 #include "lib/work.h"
@@ -17,11 +18,6 @@
 #define RETRY_MAX_MS 60000
 #define PAGE_MAX 25 /* pods of some 20 KiB: what is parsed at once stays a small part of wardend's memory */
 #define PAGES_MAX 4096 /* pages may be empty, but do not go on for ever */
-
-struct text {
-	char *bytes;
-	size_t len, size;
-};
 
 struct kube_api {
 	struct kube_config config;
@@ -39,52 +35,33 @@ struct kube_api {
 	unsigned int failures; /* without anything of use in between */
 	unsigned int retry_after_s;
 	struct kube_pods listed; /* pages that have come */
-	struct text text; /* a page, or the begin of a line */
+	struct bytes text; /* a page, or the begin of a line */
 	struct err err;
 };
 
 /* ---- texts ---- */
 
-static int text_add(struct text *text, const char *bytes, size_t len, struct err *err)
+static int text_add(struct bytes *text, const char *piece, size_t len, struct err *err)
 {
-	size_t size = text->size ? text->size : 16384;
-	char *longer;
+	int r = bytes_add(text, piece, len, KUBE_TEXT_MAX);
 
-	if (len > KUBE_TEXT_MAX - text->len)
-		return fail(err, -EMSGSIZE, "the API server: more than %d bytes in one piece", KUBE_TEXT_MAX);
-	while (size < text->len + len)
-		size *= 2;
-	if (size > text->size) {
-		longer = realloc(text->bytes, size);
-		if (!longer)
-			return fail(err, -ENOMEM, "out of memory");
-		text->bytes = longer;
-		text->size = size;
-	}
-	if (len)
-		memcpy(text->bytes + text->len, bytes, len);
-	text->len += len;
-	return 0;
-}
-
-static void text_free(struct text *text)
-{
-	free(text->bytes);
-	*text = (struct text){};
+	if (r == -EMSGSIZE)
+		return fail(err, r, "the API server: more than %d bytes in one piece", KUBE_TEXT_MAX);
+	return r ? fail(err, r, "out of memory") : 0;
 }
 
 /*
  * Not strictly (lib/json.h): the server is the one that was asked for, and what a pod's maker may write into an annotation,
  * a NUL for one, must not hide the other pods. kube_pod_read() looks at each text that it takes.
  */
-static cJSON *parse(const struct text *text, struct err *err)
+static cJSON *parse(const struct bytes *text, struct err *err)
 {
 	const char *end = NULL;
-	cJSON *json = text->len ? cJSON_ParseWithLengthOpts(text->bytes, text->len, &end, 0) : NULL;
+	cJSON *json = text->len ? cJSON_ParseWithLengthOpts(text->data, text->len, &end, 0) : NULL;
 
-	while (json && end < text->bytes + text->len && strchr(" \t\r\n", *end))
+	while (json && end < text->data + text->len && strchr(" \t\r\n", *end))
 		end++;
-	if (cJSON_IsObject(json) && end == text->bytes + text->len)
+	if (cJSON_IsObject(json) && end == text->data + text->len)
 		return json;
 	cJSON_Delete(json);
 	fail(err, -EBADMSG, "the API server: what it answers is no JSON object");
@@ -249,7 +226,7 @@ static int list(struct kube_api *api)
 	while (!r && api->next[0] && ++pages < PAGES_MAX);
 	if (!r && api->next[0])
 		r = fail(&api->err, -E2BIG, "the API server: a list of more than %d pages", PAGES_MAX);
-	text_free(&api->text); /* an event is shorter by far */
+	bytes_free(&api->text); /* an event is shorter by far */
 	if (r)
 		api->version[0] = '\0'; /* that of a page before */
 	return r ? r : change(&whole);
@@ -443,7 +420,7 @@ void kube_api_close(struct kube_api *api)
 	kube_http_close(api->http);
 	kube_pods_free(&api->pods);
 	kube_pods_free(&api->listed);
-	text_free(&api->text);
+	bytes_free(&api->text);
 	free(api);
 }
 

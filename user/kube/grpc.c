@@ -19,8 +19,9 @@
 /* What has come, and why no more was taken. */
 struct incoming {
 	struct grpc_reply *reply;
-	size_t len, room, max, header_bytes;
-	bool too_long, no_memory, is_grpc;
+	size_t max, header_bytes;
+	int body_error; /* of bytes_add() */
+	bool is_grpc;
 };
 
 struct exchange {
@@ -42,41 +43,19 @@ static void exchange_end(struct exchange *x)
 
 void grpc_reply_free(struct grpc_reply *reply)
 {
-	free(reply->body);
+	bytes_free(&reply->body);
 	*reply = (struct grpc_reply){};
 }
 
 /* ---- what comes ---- */
-
-static bool make_room(struct incoming *in, size_t len)
-{
-	size_t room = in->room ? in->room : 4096;
-	uint8_t *bigger;
-
-	while (room < in->len + len)
-		room *= 2;
-	if (room == in->room)
-		return true;
-	bigger = realloc(in->reply->body, room);
-	if (!bigger)
-		return false;
-	in->reply->body = bigger;
-	in->room = room;
-	return true;
-}
 
 static size_t take_body(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct incoming *in = ctx;
 
 	(void)one;
-	in->too_long = len > in->max + FRAME - in->len;
-	in->no_memory = !in->too_long && !make_room(in, len);
-	if (in->too_long || in->no_memory)
-		return 0;
-	memcpy(in->reply->body + in->len, bytes, len);
-	in->len += len;
-	return len;
+	in->body_error = bytes_add(&in->reply->body, bytes, len, in->max + FRAME);
+	return in->body_error ? 0 : len;
 }
 
 /* The text behind "NAME:" without the white space around it; false: it is another header. */
@@ -223,10 +202,10 @@ static int failed(const struct exchange *x, const struct grpc_call *call, CURLco
 {
 	const char *why = x->error[0] ? x->error : x->api->easy_strerror(code);
 
-	if (in->too_long)
+	if (in->body_error == -EMSGSIZE)
 		return fail(err, -EMSGSIZE, "%s: %s is answered with more than %zu bytes", call->socket, call->method,
 			    in->max);
-	if (in->no_memory || code == CURLE_OUT_OF_MEMORY)
+	if (in->body_error || code == CURLE_OUT_OF_MEMORY)
 		return fail(err, -ENOMEM, "%s: out of memory", call->socket);
 	if (code == CURLE_COULDNT_CONNECT)
 		return unreachable(x, call, err);
@@ -266,15 +245,15 @@ static int read_answer(const struct grpc_call *call, const struct incoming *in, 
 		return not_grpc(call, "has no status", err);
 	if (reply->status != GRPC_OK)
 		return 0;
-	if (in->len < FRAME)
+	if (reply->body.len < FRAME)
 		return not_grpc(call, "has no message", err);
-	if (reply->body[0])
+	if (reply->body.data[0])
 		return not_grpc(call, "is compressed", err);
-	memcpy(&len, reply->body + 1, sizeof(len));
-	if (be32toh(len) != in->len - FRAME)
+	memcpy(&len, reply->body.data + 1, sizeof(len));
+	if (be32toh(len) != reply->body.len - FRAME)
 		return not_grpc(call, "is not of the length that it says", err);
-	reply->message = reply->body + FRAME;
-	reply->len = in->len - FRAME;
+	reply->message = (const uint8_t *)reply->body.data + FRAME;
+	reply->len = reply->body.len - FRAME;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/bytes.h"
 #include "lib/err.h"
 
 /* gRPC's own numbers. */
@@ -34,7 +35,7 @@ struct grpc_reply {
 	char text[256]; /* of a status that is not GRPC_OK: what the server says, with '?' for what cannot be printed */
 	const uint8_t *message; /* within `body` */
 	size_t len;
-	uint8_t *body;
+	struct bytes body;
 };
 
 void grpc_reply_free(struct grpc_reply *reply);
