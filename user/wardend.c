@@ -24,6 +24,7 @@
 
 #include "attach/attach.h"
 #include "config/config.h"
+#include "config/settings.h"
 #include "control/cni_requests.h"
 #include "control/policy_requests.h"
 #include "control/requests.h"
@@ -90,69 +91,15 @@ struct arguments {
 
 /* ---- settings ---- */
 
-/* One that does not exist yet has no processes; cgroups_ready() comes back here when it does. */
-static struct warden_cgroup cgroup_of(const char *path)
-{
-	struct cgroup_ref cgroup = {};
-
-	if (path[0])
-		cgroup_resolve(path, &cgroup, NULL);
-	return (struct warden_cgroup){ .id = cgroup.id, .level = cgroup.level };
-}
-
-/* Where wardend runs as a pod, its own cgroup is below those of the pods, and yet the host's. */
-static struct warden_cgroup own_cgroup(void)
-{
-	char path[PATH_MAX];
-
-	return cgroup_of(cgroup_self(path, sizeof(path)) ? "" : path);
-}
-
-/* When this process was started, by its 22nd field of stat(5): the second one, its name, may have blanks and brackets. */
-static int own_start(__u64 *ticks, struct err *err)
-{
-	char line[1024], *at;
-	uint64_t value = 0;
-
-	at = read_line("/proc/self/stat", line, sizeof(line)) ? NULL : strrchr(line, ')');
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		at[1 + strcspn(at + 1, " ")] = '\0';
-	if (!at || parse_u64(at + 1, 10, 0, UINT64_MAX, &value))
-		return fail(err, -EIO, "/proc/self/stat: it does not say when this process was started");
-	*ticks = value;
-	return 0;
-}
-
 static int write_settings(struct daemon *d, struct err *err)
 {
-	struct warden_settings s = {
-		.umad_for_host = d->config.umad_for_host,
+	const struct settings_source source = {
+		.config = &d->config,
 		.kernel_copy_audited = loader_audits_kernel_copy(d->loader),
-		.warden = (uint32_t)getpid(),
 		.judged_twice = loader_judged_twice(d->loader),
 	};
-	struct netns_id host;
-	uint32_t zero = 0;
-	int r = netns_self(&host, err);
 
-	if (r)
-		return r;
-	s.host_netns_cookie = host.cookie;
-	r = own_start(&s.warden_start, err);
-	if (r)
-		return r;
-	for (int rule = 0; rule < RULE_COUNT; rule++)
-		s.reactions[rule] = (uint8_t)config_reaction(&d->config, (enum warden_rule)rule);
-	for (size_t i = 0; i < WARDEN_POD_CGROUPS; i++)
-		s.pods[i] = cgroup_of(d->config.pod_cgroups[i]);
-	for (size_t i = 0; i < CONFIG_HOST_CGROUPS; i++)
-		s.hosts[i] = cgroup_of(d->config.host_cgroups[i]);
-	s.hosts[CONFIG_HOST_CGROUPS] = own_cgroup();
-	if (bpf_map_update_elem(loader_map(d->loader, MAP_SETTINGS), &zero, &s, BPF_ANY))
-		return fail(err, -errno, "cannot write the settings: %s", strerror(errno));
-	return 0;
+	return settings_write(&source, loader_map(d->loader, MAP_SETTINGS), err);
 }
 
 static void set_marking(struct warden_claim *claim, const void *ctx)

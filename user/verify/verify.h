@@ -75,7 +75,8 @@ struct inside_pod {
 };
 
 struct verify_inside {
-	struct inside_pod *pods; /* those of the model that have a netns of their own and a device, or were promised one */
+	struct inside_pod
+		*pods; /* those of the model that have a netns of their own and a device, or were promised one */
 	size_t count;
 };
 
@@ -134,7 +135,8 @@ struct verify_node {
  * Judges: calls `tell` for each check, those of the node first, then pod by pod in the model's order. `owner` not NULL: that pod's
  * alone; -ENOENT when there is none of that name. Each check tells at most one result for one subject.
  */
-int verify_judge(const struct model *model, const struct verify_inside *inside, const struct verify_node *node, const char *owner,
-		 void (*tell)(const struct verify_check *check, void *ctx), void *ctx, struct err *err);
+int verify_judge(const struct model *model, const struct verify_inside *inside, const struct verify_node *node,
+		 const char *owner, void (*tell)(const struct verify_check *check, void *ctx), void *ctx,
+		 struct err *err);
 
 #endif
