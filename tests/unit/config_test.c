@@ -135,6 +135,52 @@ static void reactions(void **state)
 	bad("{\"reactions\":{\"exclusive.device-move\":\"deny\"}}", -EINVAL, "can only be told");
 }
 
+static void discover(void **state)
+{
+	(void)state;
+	assert_int_equal(good("{}").discover, DISCOVER_ALL);
+	assert_int_equal(good("{\"discover\":\"off\"}").discover, DISCOVER_OFF);
+	assert_int_equal(good("{\"discover\":\"kubelet\"}").discover, DISCOVER_KUBELET);
+	bad("{\"discover\":true}", -EINVAL, "\"discover\" must be one of \"off\", \"kubelet\", \"all\"");
+}
+
+static void kubernetes(void **state)
+{
+	struct config c = good("{}");
+
+	(void)state;
+	assert_int_equal(c.kubernetes.api, CONFIG_API_AUTO);
+	assert_string_equal(c.kubernetes.podresources, "/var/lib/kubelet/pod-resources/kubelet.sock");
+	assert_string_equal(c.kubernetes.checkpoint, "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint");
+	assert_string_equal(c.kubernetes.devinfo, "/var/run/k8s.cni.cncf.io/devinfo");
+	assert_int_equal(good("{\"kubernetes\":{\"api\":\"off\"}}").kubernetes.api, CONFIG_API_OFF);
+	c = good("{\"kubernetes\":{\"api\":\"https://10.0.0.1:6443\",\"token\":\"/t\",\"ca\":\"/"
+		 "c\",\"node\":\"gpu-1.lab\","
+		 "\"podresources\":\"\",\"checkpoint\":\"/x\"}}");
+	assert_int_equal(c.kubernetes.api, CONFIG_API_AT);
+	assert_string_equal(c.kubernetes.server, "https://10.0.0.1:6443");
+	assert_string_equal(c.kubernetes.token, "/t");
+	assert_string_equal(c.kubernetes.ca, "/c");
+	assert_string_equal(c.kubernetes.node, "gpu-1.lab");
+	assert_string_equal(c.kubernetes.podresources, "");
+	assert_string_equal(c.kubernetes.checkpoint, "/x");
+}
+
+static void bad_kubernetes(void **state)
+{
+	(void)state;
+	bad("{\"kubernetes\":\"off\"}", -EINVAL, "\"kubernetes\" must be an object");
+	bad("{\"kubernetes\":{\"apis\":\"off\"}}", -EINVAL, "unknown key \"kubernetes.apis\"");
+	bad("{\"kubernetes\":{\"api\":\"http://10.0.0.1\"}}", -EINVAL, "\"kubernetes.api\" must be");
+	bad("{\"kubernetes\":{\"api\":\"https://\"}}", -EINVAL, "\"kubernetes.api\" must be");
+	bad("{\"kubernetes\":{\"api\":\"https://a b\"}}", -EINVAL, "\"kubernetes.api\" must be");
+	bad("{\"kubernetes\":{\"api\":1}}", -EINVAL, "\"kubernetes.api\" must be");
+	bad("{\"kubernetes\":{\"node\":\"GPU_1\"}}", -EINVAL, "\"kubernetes.node\" must be the name of a node");
+	bad("{\"kubernetes\":{\"token\":\"\"}}", -EINVAL, "\"kubernetes.token\" must be an absolute path");
+	bad("{\"kubernetes\":{\"checkpoint\":\"x\"}}", -EINVAL, "\"kubernetes.checkpoint\" must be an absolute path");
+	bad("{\"kubernetes\":{\"devinfo\":\"/a\",\"devinfo\":\"/a\"}}", -EINVAL, "\"kubernetes.devinfo\" stands twice");
+}
+
 static void ipam_timeout(void **state)
 {
 	(void)state;
@@ -688,6 +734,9 @@ int main(void)
 		cmocka_unit_test(values_of_choices),
 		cmocka_unit_test(reactions),
 		cmocka_unit_test(cgroups),
+		cmocka_unit_test(discover),
+		cmocka_unit_test(kubernetes),
+		cmocka_unit_test(bad_kubernetes),
 		cmocka_unit_test(ipam_timeout),
 		cmocka_unit_test(custom_profile),
 		cmocka_unit_test(profile_on_a_base),

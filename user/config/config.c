@@ -6,27 +6,15 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "config/kubernetes.h"
 #include "config/policy.h"
+#include "config/reader.h"
 #include "lib/cgroup.h"
 #include "lib/json.h"
 #include "lib/rules.h"
 #include "lib/util.h"
 
 #define CONFIG_MAX_BYTES (1 << 20)
-
-/* What the readers of single keys share. */
-struct reader {
-	const char *file;
-	struct config *config;
-	struct qos_profile *profile; /* the one that is read */
-	struct err *err;
-};
-
-struct key {
-	const char *name;
-	/* `name` is with the section, as in messages: "qos.profile". */
-	int (*read)(struct reader *r, const char *name, const cJSON *value);
-};
 
 static const char *const mode_names[] = { [MODE_AUDIT] = "audit", [MODE_ENFORCE] = "enforce" };
 static const char *const reaction_names[] = {
@@ -63,7 +51,9 @@ void config_defaults(struct config *c)
 		.effects_interval = 10,
 		.ipam_timeout = 100, /* what Spiderpool's own plugin allows its agent */
 		.pod_cgroups = { "kubepods.slice", "kubepods" }, /* the kubelet's, by cgroup driver */
+		.discover = DISCOVER_ALL,
 	};
+	kubernetes_defaults(&c->kubernetes);
 	for (size_t i = 0; i < ARRAY_SIZE(refusable); i++)
 		c->reactions[refusable[i]] = REACTION_DENY;
 }
@@ -125,66 +115,6 @@ enum warden_vf_action config_packet_action(const struct config *c)
 enum warden_vf_action config_source_action(const struct config *c)
 {
 	return config_reaction(c, RULE_SPOOF_SOURCE) == REACTION_OBSERVE ? VF_OBSERVE : VF_DROP;
-}
-
-/* ---- values ---- */
-
-/* One of the names, as its position. */
-static int read_choice(struct reader *r, const char *name, const cJSON *value, const char *const *choices, size_t count)
-{
-	char list[128] = "";
-
-	for (size_t i = 0; i < count; i++) {
-		size_t len = strlen(list);
-
-		if (cJSON_IsString(value) && !strcmp(value->valuestring, choices[i]))
-			return (int)i;
-		snprintf(list + len, sizeof(list) - len, "%s\"%s\"", i ? ", " : "", choices[i]);
-	}
-	return fail(r->err, -EINVAL, "%s: \"%s\" must be one of %s", r->file, name, list);
-}
-
-static int read_path(struct reader *r, const char *name, const cJSON *value, char *to)
-{
-	if (!cJSON_IsString(value) || value->valuestring[0] != '/')
-		return fail(r->err, -EINVAL, "%s: \"%s\" must be an absolute path", r->file, name);
-	if (try_snprintf(to, PATH_MAX, "%s", value->valuestring))
-		return fail(r->err, -EINVAL, "%s: \"%s\" is too long", r->file, name);
-	return 0;
-}
-
-static int read_number(struct reader *r, const char *name, const cJSON *value, unsigned int max, unsigned int *to)
-{
-	double v = cJSON_IsNumber(value) ? value->valuedouble : -1;
-
-	if (!(v >= 0 && v <= max) || v != (double)(unsigned int)v)
-		return fail(r->err, -ERANGE, "%s: \"%s\" must be a whole number from 0 to %u", r->file, name, max);
-	*to = (unsigned int)v;
-	return 0;
-}
-
-/* Runs each member of the object through its reader. */
-static int read_object(struct reader *r, const char *section, const cJSON *object, const struct key *keys, size_t count)
-{
-	const cJSON *member, *twin;
-	char name[160];
-	size_t k;
-	int e;
-
-	cJSON_ArrayForEach (member, object) {
-		snprintf(name, sizeof(name), "%s%s%.64s", section, *section ? "." : "", member->string);
-		for (twin = object->child; twin != member; twin = twin->next)
-			if (!strcmp(twin->string, member->string))
-				return fail(r->err, -EINVAL, "%s: the key \"%s\" stands twice", r->file, name);
-		for (k = 0; k < count && strcmp(keys[k].name, member->string); k++)
-			;
-		if (k == count)
-			return fail(r->err, -EINVAL, "%s: unknown key \"%s\"", r->file, name);
-		e = keys[k].read(r, name, member);
-		if (e)
-			return e;
-	}
-	return 0;
 }
 
 /* ---- qos ---- */
@@ -651,6 +581,19 @@ static int read_reactions(struct reader *r, const char *name, const cJSON *value
 	return 0;
 }
 
+static int read_discover(struct reader *r, const char *name, const cJSON *value)
+{
+	static const char *const choices[] = {
+		[DISCOVER_OFF] = "off", [DISCOVER_KUBELET] = "kubelet", [DISCOVER_ALL] = "all"
+	};
+	int choice = read_choice(r, name, value, choices, ARRAY_SIZE(choices));
+
+	if (choice < 0)
+		return choice;
+	r->config->discover = (enum config_discover)choice;
+	return 0;
+}
+
 static const struct key keys[] = {
 	{ "mode", read_mode },
 	{ "run_dir", read_run_dir },
@@ -669,6 +612,8 @@ static const struct key keys[] = {
 	{ "host_cgroups", read_host_cgroups },
 	{ "ipam_timeout", read_ipam_timeout },
 	{ "reactions", read_reactions },
+	{ "discover", read_discover },
+	{ "kubernetes", read_kubernetes },
 };
 
 static int line_of(const char *text, const char *at)

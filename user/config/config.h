@@ -26,6 +26,25 @@ struct config_profile {
 	struct qos_profile profile;
 };
 
+/* Which devices that others have attached to pods are claimed for them. */
+enum config_discover {
+	DISCOVER_OFF,
+	DISCOVER_KUBELET, /* those that the kubelet says it has allocated */
+	DISCOVER_ALL, /* those, too, that are in a pod's netns, or in any but the host's */
+};
+
+enum config_api { CONFIG_API_AUTO /* where wardend is a pod */, CONFIG_API_OFF, CONFIG_API_AT };
+
+/* Who knows of pods. A path "" switches that source off. */
+struct config_kubernetes {
+	enum config_api api;
+	char server[300]; /* of CONFIG_API_AT: "https://HOST:PORT" */
+	char token[PATH_MAX], ca[PATH_MAX]; /* "": the service account's */
+	char node[254]; /* "": NODE_NAME of the environment, else the host's name */
+	char podresources[PATH_MAX], checkpoint[PATH_MAX];
+	char devinfo[PATH_MAX]; /* the folder with Multus' dp/ and cni/ */
+};
+
 enum config_packets { CONFIG_PACKETS_BY_PROFILE, CONFIG_PACKETS_OFF, CONFIG_PACKETS_ON };
 
 struct config {
@@ -50,6 +69,8 @@ struct config {
 	enum warden_vf_action on_packet; /* of mode enforce, on a wrong mark of what a VF sends */
 	unsigned int ipam_timeout; /* seconds that IPAM has for one call of the CNI plugin */
 	unsigned int effects_interval; /* seconds between two samples of the counters; 0: none */
+	enum config_discover discover;
+	struct config_kubernetes kubernetes;
 	char qos_netdevs[CONFIG_QOS_NETDEVS][IF_NAMESIZE]; /* judged beside the PFs of the RDMA devices; "": none */
 };
 
