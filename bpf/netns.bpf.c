@@ -62,12 +62,20 @@ static __always_inline void device_appeared(__u32 index, struct ib_device *ib)
 	report(EVENT_CHANGE, RULE_DEVICE_ADD, index, &d, 0);
 }
 
+/* Who has attached it takes it home when the pod ends, as rdma-cni and sriov-cni do, and asks nobody. */
+static __always_inline bool is_given_back(const struct warden_claim *claim, __u64 to_cookie)
+{
+	const struct warden_settings *s = settings_get();
+
+	return claim->discovered && s && to_cookie == s->host_netns_cookie;
+}
+
 /* A claimed device that leaves its owner: taken away by somebody, or left over by a netns that ended. */
 static __always_inline void device_moved(__u32 index, const struct warden_device *d, __u32 from_inum)
 {
 	struct warden_claim *claim = bpf_map_lookup_elem(&claims, &index);
 
-	if (!claim || claim->netns_cookie == d->netns_cookie)
+	if (!claim || claim->netns_cookie == d->netns_cookie || is_given_back(claim, d->netns_cookie))
 		report(EVENT_CHANGE, RULE_DEVICE_MOVE, index, d, from_inum);
 	else if (caller_is_kernel())
 		report(EVENT_CHANGE, RULE_EXCLUSIVE_ORPHAN, index, d, from_inum);
@@ -161,7 +169,7 @@ static __always_inline void report_netdev_move(__u32 index, const struct warden_
 					       __u32 from_inum)
 {
 	struct warden_claim *claim = bpf_map_lookup_elem(&claims, &index);
-	bool leaves = claim && claim->netns_cookie != m->to_cookie;
+	bool leaves = claim && claim->netns_cookie != m->to_cookie && !is_given_back(claim, m->to_cookie);
 	struct warden_event *e;
 
 	/* A netns that is taken down gives its netdevs back to the host: no violation, and told as the end of the netns. */

@@ -111,6 +111,8 @@ struct warden_claim {
 	__u64 dscp_allowed; /* bit d: the owner's profile has DSCP d */
 	__u32 marking; /* a marking profile is in force for this owner */
 	__u32 sl_allowed; /* bit p: it trusts PCP and has priority p; 0: it trusts DSCP, and no SL is judged */
+	__u32 discovered; /* made of what others have attached, who may take it home */
+	__u32 pad;
 	__u64 right_before, wrong_before; /* the device's marking_right and marking_wrong when the claim began */
 	char source[16]; /* who said so: "manual" */
 	char owner[WARDEN_OWNER_LEN];
@@ -371,7 +373,7 @@ _Static_assert(sizeof(struct warden_vf_stats) == 504, "layout");
 _Static_assert(sizeof(struct warden_vf_told) == 16, "layout");
 _Static_assert(sizeof(struct warden_vf_tolds) == 1040, "layout");
 _Static_assert(sizeof(struct warden_cdev) == 8, "layout");
-_Static_assert(sizeof(struct warden_claim) == 728, "layout");
+_Static_assert(sizeof(struct warden_claim) == 736, "layout");
 _Static_assert(sizeof(struct warden_device) == 176, "layout");
 _Static_assert(sizeof(struct warden_settings) == 288, "layout");
 _Static_assert(sizeof(struct warden_merge_key) == 48, "layout");

@@ -468,10 +468,25 @@ bool track_orphans(struct track *t, void (*ended)(const struct claim_change *cha
 
 /* ---- claim and release ---- */
 
+/* In one step, so that the device is never nobody's. */
+static int replace_discovery(struct track *t, struct known_claim *k, const struct warden_claim *claim, struct err *err)
+{
+	struct warden_claim before = k->claim;
+
+	if (bpf_map_update_elem(t->claims, &k->index, claim, BPF_EXIST))
+		return fail(err, -errno, "claims: %s", strerror(errno));
+	k->claim = *claim;
+	owner_add(t, claim);
+	owner_remove(t, &before);
+	save(t);
+	return 0;
+}
+
 int track_claim(struct track *t, const struct claim_request *request, uint32_t *index, struct warden_claim *claim,
 		struct err *err)
 {
 	struct warden_claim holder;
+	struct known_claim *discovered;
 	struct cgroup_ref cgroup = {};
 	int r;
 
@@ -496,6 +511,9 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 	claim->id = claim->since_ns;
 	set_marking(t, claim);
 	note_before(t, *index, claim);
+	discovered = known_find(t, *index);
+	if (discovered && discovered->claim.discovered) /* who asks knows better */
+		return replace_discovery(t, discovered, claim, err);
 	if (!bpf_map_update_elem(t->claims, index, claim, BPF_NOEXIST)) {
 		known_add(t, *index, claim);
 		save(t);
@@ -507,6 +525,105 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 	if (errno == E2BIG)
 		return fail(err, -ENOSPC, "device %.64s: the map of claims is full", request->device);
 	return fail(err, -errno, "device %.64s: %s", request->device, strerror(errno));
+}
+
+/* ---- devices that others attach to pods ---- */
+
+static struct warden_claim claim_of_discovery(const struct discovery *d)
+{
+	struct warden_claim claim = { .netns_cookie = d->netns.cookie,
+				      .netns_inum = d->netns.inum,
+				      .cgroup_id = d->cgroup.id,
+				      .cgroup_level = d->cgroup.level,
+				      .discovered = true };
+
+	snprintf(claim.source, sizeof(claim.source), "%s", d->source);
+	snprintf(claim.owner, sizeof(claim.owner), "%s", d->owner);
+	snprintf(claim.resource, sizeof(claim.resource), "%s", d->resource);
+	return claim;
+}
+
+static bool is_discovered_so(const struct warden_claim *now, const struct warden_claim *seen)
+{
+	return now->cgroup_id == seen->cgroup_id && !strcmp(now->owner, seen->owner) &&
+	       !strcmp(now->resource, seen->resource) && !strcmp(now->source, seen->source);
+}
+
+/* What is known better now; the claim is the same, with its time and its counts. */
+static int correct_discovery(struct track *t, struct known_claim *k, struct warden_claim *claim,
+			     struct claim_change *change, struct err *err)
+{
+	struct warden_claim before = k->claim;
+	int r;
+
+	if (!k->claim.discovered || k->claim.netns_cookie != claim->netns_cookie)
+		return fail(err, -EEXIST, "claimed by %s already", k->claim.owner);
+	if (is_discovered_so(&k->claim, claim))
+		return 0;
+	claim->id = before.id;
+	claim->since_ns = before.since_ns;
+	claim->right_before = before.right_before;
+	claim->wrong_before = before.wrong_before;
+	set_marking(t, claim);
+	change->claim = *claim;
+	change->why = "known better now";
+	r = replace_discovery(t, k, claim, err);
+	return r ? r : 1;
+}
+
+int track_discover(struct track *t, const struct discovery *d, struct claim_change *change, struct err *err)
+{
+	struct known_claim *k = known_find(t, d->index);
+	struct warden_claim claim = claim_of_discovery(d);
+	int r = check_owner(d->owner, err);
+
+	if (!r && d->resource[0])
+		r = check_resource(d->resource, err);
+	if (r)
+		return r;
+	*change = (struct claim_change){ .rule = RULE_CLAIM_SET, .why = "found attached", .index = d->index };
+	if (k)
+		return correct_discovery(t, k, &claim, change, err);
+	claim.id = claim.since_ns = boot_ns();
+	set_marking(t, &claim);
+	note_before(t, d->index, &claim);
+	if (bpf_map_update_elem(t->claims, &d->index, &claim, BPF_NOEXIST))
+		return fail(err, errno == E2BIG ? -ENOSPC : -errno, "claims: %s", strerror(errno));
+	known_add(t, d->index, &claim);
+	save(t);
+	change->claim = claim;
+	return 1;
+}
+
+int track_given_back(struct track *t, uint32_t index, struct claim_change *change)
+{
+	struct known_claim *k = known_find(t, index);
+	struct warden_device d;
+	char why[256];
+
+	if (!k || !k->claim.discovered || !track_device_get(t, index, &d) || d.netns_cookie != t->host.cookie)
+		return 0;
+	if (!device_is_idle(&d, &t->host, true, why, sizeof(why)))
+		return -EBUSY;
+	*change = (struct claim_change){
+		.rule = RULE_CLAIM_RELEASE, .why = "given back", .index = index, .claim = k->claim
+	};
+	bpf_map_delete_elem(t->claims, &index);
+	known_remove(t, k);
+	save(t);
+	return 1;
+}
+
+void track_device_each(struct track *t, void (*visit)(uint32_t index, const struct warden_device *device, void *ctx),
+		       void *ctx)
+{
+	_cleanup_free_ uint32_t *keys = NULL;
+	struct warden_device d;
+	long count = map_keys(t->devices, t->max_devices, sizeof(d), &keys);
+
+	for (long i = 0; i < count; i++)
+		if (track_device_get(t, keys[i], &d))
+			visit(keys[i], &d, ctx);
 }
 
 /* A device whose owner is gone: whether it may be released, or why not. */

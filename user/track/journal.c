@@ -52,6 +52,7 @@ static cJSON *claim_json(const struct known_claim *k)
 	add_u64(json, "cgroup_id", k->claim.cgroup_id);
 	add_u64(json, "cgroup_level", k->claim.cgroup_level);
 	add_u64(json, "since_ns", k->claim.since_ns);
+	cJSON_AddBoolToObject(json, "discovered", k->claim.discovered);
 	return json;
 }
 
@@ -147,6 +148,7 @@ static int get_resource(const cJSON *json, char *to, size_t size)
 static int read_claim(const cJSON *json, struct known_claim *k)
 {
 	*k = (struct known_claim){};
+	k->claim.discovered = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "discovered"));
 	if (get_string(json, "owner", k->claim.owner, sizeof(k->claim.owner)) ||
 	    get_string(json, "source", k->claim.source, sizeof(k->claim.source)) ||
 	    get_resource(json, k->claim.resource, sizeof(k->claim.resource)) ||

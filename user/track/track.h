@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/cgroup.h"
 #include "lib/err.h"
 #include "lib/netns.h"
 #include "warden.h"
@@ -52,6 +53,15 @@ struct tracked_device {
 /* Calls `visit` for each device in the order of their indexes. 0, -errno, or the nonzero answer of `visit`. */
 int track_for_each(struct track *track, int (*visit)(const struct tracked_device *device, void *ctx), void *ctx);
 
+/* A claim that began or ended without being asked for. */
+struct claim_change {
+	enum warden_rule rule; /* RULE_CLAIM_SET or RULE_CLAIM_RELEASE */
+	const char *why;
+	uint32_t index;
+	char pci[WARDEN_PARENT_LEN]; /* of the device, where it is gone */
+	struct warden_claim claim;
+};
+
 struct claim_request {
 	const char *device; /* name, PCI address or node GUID; must match one device */
 	const char *netns; /* a name in /run/netns or an absolute path; or NULL and `pid` */
@@ -82,15 +92,6 @@ int track_release(struct track *track, const char *device, bool force, uint32_t 
  */
 bool track_idle(struct track *track, const char *device, bool netdev, char *why, size_t size);
 
-/* A claim that began or ended without being asked for. */
-struct claim_change {
-	enum warden_rule rule; /* RULE_CLAIM_SET or RULE_CLAIM_RELEASE */
-	const char *why;
-	uint32_t index;
-	char pci[WARDEN_PARENT_LEN]; /* of the device, where it is gone */
-	struct warden_claim claim;
-};
-
 /*
  * Takes in what happened to a device: with one that is gone its claim ends, and begins again when the same function
  * comes back with the same GUID while the owner is there. True: `change` tells it.
@@ -102,6 +103,35 @@ bool track_event(struct track *track, const struct warden_event *event, struct c
  * others, so that this is to be asked again.
  */
 bool track_orphans(struct track *track, void (*ended)(const struct claim_change *change, void *ctx), void *ctx);
+
+/* ---- devices that others attach to pods ---- */
+
+/* Calls `visit` for each device that is registered, by the map alone. */
+void track_device_each(struct track *track,
+		       void (*visit)(uint32_t index, const struct warden_device *device, void *ctx), void *ctx);
+
+/* Who has a device, as far as others say and the kernel shows. */
+struct discovery {
+	uint32_t index;
+	struct netns_id netns; /* where the device is */
+	struct cgroup_ref cgroup; /* id 0: the netns decides alone */
+	const char *owner; /* NAMESPACE/NAME */
+	const char *resource; /* DOMAIN/NAME or "" */
+	const char *source; /* "kubelet", "proc", "netns" */
+};
+
+/*
+ * Claims it for him, or corrects what an earlier discovery has claimed of the same netns: 1, and `change` tells it; 0 when all was so
+ * already. -EEXIST: it is claimed otherwise, which stays; -ENOSPC, -EINVAL.
+ */
+int track_discover(struct track *track, const struct discovery *discovery, struct claim_change *change,
+		   struct err *err);
+
+/*
+ * A discovered claim ends when the device and its netdev have come back to the host's netns and nobody uses them: 1, and `change` tells
+ * it. -EBUSY: they are back, and still in use; 0: no such claim, or they are not back.
+ */
+int track_given_back(struct track *track, uint32_t index, struct claim_change *change);
 
 /* Look-ups for events: false when there is none (any more). */
 bool track_device_get(const struct track *track, uint32_t index, struct warden_device *device);
