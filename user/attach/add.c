@@ -91,6 +91,7 @@ static struct record *new_record(const struct add *add, bool rdma)
 	snprintf(r->boot_id, sizeof(r->boot_id), "%s", add->call->attach->boot_id);
 	snprintf(r->cni_path, sizeof(r->cni_path), "%s", env->path);
 	snprintf(r->cni_args, sizeof(r->cni_args), "%s", env->raw_args);
+	memcpy(r->pod_uid, env->args.pod_uid, sizeof(r->pod_uid));
 	name_owner(env, r->owner, sizeof(r->owner));
 	r->role = conf->role;
 	r->has_ipam = conf->ipam != NULL && wants_netdev(conf);
@@ -175,6 +176,7 @@ static int step_claim(struct add *add, struct cni_error *e)
 	const struct attach_claim claim = { .device = node_claim_name(add->record),
 					    .netns_path = add->record->netns_path,
 					    .owner = add->record->owner,
+					    .pod_uid = add->record->pod_uid,
 					    .resource = conf_of(add)->resource_name };
 	struct err err;
 	int r;

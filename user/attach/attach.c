@@ -25,6 +25,10 @@ int attach_for_each(struct attach *a, int (*visit)(const struct attach_view *vie
 						  .pci = one->pci,
 						  .step = record_step_name(one->step),
 						  .trouble = one->trouble,
+						  .pod_uid = one->pod_uid,
+						  .netns = one->netns,
+						  .has_rdma = one->has_rdma || one->softroce,
+						  .result = one->result,
 						  .quarantined = one->trouble[0] && one->step == STEP_DELETE };
 
 		r = visit(&view, ctx);

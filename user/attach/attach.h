@@ -16,6 +16,7 @@
 #include "cni/env.h"
 #include "lib/err.h"
 #include "lib/histogram.h"
+#include "lib/netns.h"
 #include "warden.h"
 
 struct attach;
@@ -24,6 +25,7 @@ struct attach_claim {
 	const char *device; /* PCI function, or the RDMA device's name where it has none */
 	const char *netns_path;
 	const char *owner, *resource;
+	const char *pod_uid; /* "": the runtime did not tell */
 };
 
 /* What belongs to others. Called from any thread, several at once; each must see to it that this is right. */
@@ -75,6 +77,10 @@ bool attach_call(struct attach *attach, const struct cni_variables *variables, c
  */
 struct attach_view {
 	const char *container_id, *ifname, *network, *owner, *pci, *step, *trouble;
+	const char *pod_uid; /* "": not known */
+	struct netns_id netns;
+	bool has_rdma; /* an RDMA device went with it, or was made for it */
+	const char *result; /* what ADD answered, NULL before that */
 	bool quarantined;
 };
 /* Calls `visit` for each. 0, or the nonzero answer of `visit`. */

@@ -367,12 +367,16 @@ static int read_names(const cJSON *json, struct record *r)
 static int read_first(const cJSON *json, struct record *r)
 {
 	const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
+	struct cni_args args = {};
+	struct cni_error ignored;
 
 	if (read_names(json, r) || read_devices(json, r) || get_bool(json, "softroce", &r->softroce) ||
 	    (r->softroce && get_text(json, "soft_name", r->rdma_name, sizeof(r->rdma_name))) ||
 	    get_bool(json, "ipam", &r->has_ipam) || get_text(json, "cni_path", r->cni_path, sizeof(r->cni_path)) ||
 	    get_text(json, "cni_args", r->cni_args, sizeof(r->cni_args)) || !cJSON_IsString(config))
 		return -EINVAL;
+	if (!cni_args_read(r->cni_args, &args, &ignored))
+		memcpy(r->pod_uid, args.pod_uid, sizeof(r->pod_uid));
 	r->config = strdup(config->valuestring);
 	return r->config ? 0 : -ENOMEM;
 }

@@ -65,6 +65,7 @@ struct record {
 
 	bool has_ipam;
 	char cni_path[PATH_MAX], cni_args[PATH_MAX];
+	char pod_uid[128]; /* which those name, or "" */
 	char *config; /* as it came, for IPAM's DEL and CHECK */
 
 	enum record_step step;

@@ -194,7 +194,7 @@ static int read_pair(struct args_reader *r, char *pair)
 	return 0;
 }
 
-static int read_args(const char *text, struct cni_args *args, struct cni_error *e)
+int cni_args_read(const char *text, struct cni_args *args, struct cni_error *e)
 {
 	struct args_reader r = { .args = args, .e = e };
 	_cleanup_free_ char *text_copy = strdup(text);
@@ -250,5 +250,5 @@ int cni_env_read(const struct cni_variables *v, struct cni_env *env, struct cni_
 	if (env->netns[0] && env->netns[0] != '/')
 		return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_NETNS must be an absolute path");
 	r = check_path(env->path, e);
-	return r ? r : read_args(env->raw_args, &env->args, e);
+	return r ? r : cni_args_read(env->raw_args, &env->args, e);
 }

@@ -43,6 +43,9 @@ void cni_variables_get(struct cni_variables *variables);
 /* All that the command needs must be there and right; what it does not need is checked where it is there. */
 int cni_env_read(const struct cni_variables *variables, struct cni_env *env, struct cni_error *e);
 
+/* CNI_ARGS alone, into empty ones. */
+int cni_args_read(const char *text, struct cni_args *args, struct cni_error *e);
+
 const char *cni_command_name(enum cni_command command);
 
 #endif
