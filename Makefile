@@ -174,7 +174,7 @@ OTHER := $(BUILD)/other-layout
 $(OTHER)/wardend: Makefile $(wildcard bpf/* vmlinux/* user/*.c user/*/*) tools/lib/apt.sh
 	$(call say,OTHER)
 	$(Q)rm -rf $(OTHER)/src && mkdir -p $(OTHER)/src && cp -r Makefile bpf vmlinux user tools $(OTHER)/src
-	$(Q)sed -i -e 's/^\t__u64 since_ns;.*/&\n\t__u64 added_later[2];/' -e '/struct warden_claim)/s/728/744/' $(OTHER)/src/bpf/warden.h
+	$(Q)sed -i -e 's/^\t__u64 since_ns;.*/&\n\t__u64 added_later[2];/' -e '/struct warden_claim)/s/736/752/' $(OTHER)/src/bpf/warden.h
 	$(Q)$(MAKE) --no-print-directory -s -C $(OTHER)/src build/wardend BUILD=build SANITIZE= >/dev/null
 	$(Q)cp $(OTHER)/src/build/wardend $@
 
