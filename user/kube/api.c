@@ -446,12 +446,8 @@ static bool is_host(const char *text, const char *more)
 	return *text;
 }
 
-int kube_config_in_cluster(struct kube_config *config, const char *node, struct err *err)
+void kube_config_defaults(struct kube_config *config)
 {
-	const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
-	bool bare_v6 = host && strchr(host, ':');
-	uint64_t number;
-
 	*config = (struct kube_config){
 		.token = ACCOUNT "/token",
 		.ca = ACCOUNT "/ca.crt",
@@ -460,6 +456,15 @@ int kube_config_in_cluster(struct kube_config *config, const char *node, struct 
 		.retry_min_ms = RETRY_MIN_MS,
 		.retry_max_ms = RETRY_MAX_MS,
 	};
+}
+
+int kube_config_in_cluster(struct kube_config *config, const char *node, struct err *err)
+{
+	const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
+	bool bare_v6 = host && strchr(host, ':');
+	uint64_t number;
+
+	kube_config_defaults(config);
 	if (!host || !port)
 		return fail(err, -ENOENT,
 			    "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this is no pod");

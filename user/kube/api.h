@@ -37,6 +37,9 @@ struct kube_health {
 	struct err error;
 };
 
+/* All but the server and the node: the service account's files, and the times of client-go. */
+void kube_config_defaults(struct kube_config *config);
+
 /*
  * What a pod knows of its server: KUBERNETES_SERVICE_HOST and _PORT, and the service account's folder. -ENOENT: this is no
  * pod; -EINVAL: `node` or one of them is not what it should be.

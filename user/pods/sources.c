@@ -48,7 +48,7 @@ const char *source_state(const struct source_health *health)
 	return health->absent || !health->error_ns ? "waiting" : "failed";
 }
 
-static uint64_t thread_cpu_ns(void)
+uint64_t thread_cpu_ns(void)
 {
 	struct timespec t;
 

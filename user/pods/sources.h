@@ -33,6 +33,8 @@ bool source_is_well(const struct source_health *health);
 /* "off", "waiting" (not there yet), "ok" or "failed". */
 const char *source_state(const struct source_health *health);
 
+uint64_t thread_cpu_ns(void); /* CPU time of the caller */
+
 /* ---- the kernel ---- */
 
 struct node_pass {

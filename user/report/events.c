@@ -484,6 +484,31 @@ void events_effect(struct events *e, const struct effect_change *change)
 	publish(e, json, now);
 }
 
+void events_contradiction(struct events *e, const struct contradiction_change *change)
+{
+	uint64_t now = boot_ns();
+	cJSON *json = head_json(e, now, change->begins ? EVENT_VIOLATION : EVENT_CHANGE, change->rule,
+				change->begins ? VERDICT_OBSERVED : VERDICT_NONE);
+	cJSON *detail, *sources, *owners;
+	char message[640];
+
+	cJSON_AddStringToObject(json, "device", "");
+	cJSON_AddStringToObject(json, "pci", change->subject);
+	cJSON_AddStringToObject(json, "owner", change->owner[0][0] ? change->owner[0] : change->owner[1]);
+	snprintf(message, sizeof(message), "%s%s", change->begins ? "" : "no longer: ", change->text);
+	cJSON_AddStringToObject(json, "message", message);
+	detail = cJSON_AddObjectToObject(json, "detail");
+	cJSON_AddStringToObject(detail, "subject", change->subject);
+	sources = cJSON_AddArrayToObject(detail, "sources");
+	owners = cJSON_AddArrayToObject(detail, "owners");
+	for (int i = 0; i < 2; i++) {
+		cJSON_AddItemToArray(sources, cJSON_CreateString(change->source[i]));
+		cJSON_AddItemToArray(owners, cJSON_CreateString(change->owner[i]));
+	}
+	cJSON_AddStringToObject(detail, "cure", change->cure);
+	publish(e, json, now);
+}
+
 void events_fault(struct events *e, const char *fmt, ...)
 {
 	uint64_t now = boot_ns();

@@ -49,6 +49,16 @@ void events_setting(struct events *events, const struct setting_change *change, 
 
 /* A rule on counters that begins (a violation, which can only be observed) or ends (a change). */
 void events_effect(struct events *events, const struct effect_change *change);
+
+/* Two sources that contradict each other, which begins (a violation, which can only be observed) or ends (a change). */
+struct contradiction_change {
+	const char *rule, *subject; /* a PCI address, a device's name or a resource */
+	const char *owner[2], *source[2]; /* who is concerned, "" nobody; and who says so */
+	const char *text, *cure;
+	bool begins;
+};
+void events_contradiction(struct events *events, const struct contradiction_change *change);
+
 void events_fault(struct events *events, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The lines kept whose time is not before `since_ns` (CLOCK_REALTIME), oldest first. */

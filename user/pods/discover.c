@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Devices that others have attached to pods are claimed for them, and given free when they have come home. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "lib/log.h"
+#include "lib/util.h"
+#include "pods/internal.h"
+#include "report/events.h"
+
+/* For that long the kubelet may tell whose a device is, before what the kernel shows alone decides. */
+#define KUBELET_GRACE_NS 700000000ull
+
+/* ---- devices that are away ---- */
+
+static struct away *away_find(struct pods *p, uint32_t index)
+{
+	for (size_t i = 0; i < p->away_count; i++)
+		if (p->away[i].index == index)
+			return &p->away[i];
+	return NULL;
+}
+
+/* NULL: no memory; the next round tries again. */
+static struct away *away_put(struct pods *p, uint32_t index, const struct netns_id *netns)
+{
+	struct away *a = away_find(p, index), *grown;
+
+	if (!a && p->away_count == p->away_room) {
+		grown = realloc(p->away, (p->away_room * 2 + 16) * sizeof(*grown));
+		if (!grown)
+			return NULL;
+		p->away = grown;
+		p->away_room = p->away_room * 2 + 16;
+	}
+	if (!a) {
+		a = &p->away[p->away_count++];
+		*a = (struct away){ .index = index };
+	}
+	if (a->netns.cookie != netns->cookie)
+		*a = (struct away){ .index = index, .netns = *netns, .since_ns = boot_ns() };
+	a->seen = true;
+	return a;
+}
+
+static void away_forget_unseen(struct pods *p)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->away_count; i++)
+		if (p->away[i].seen)
+			p->away[kept++] = p->away[i];
+	p->away_count = kept;
+}
+
+/* What keeps its netns, where no pod is known that does. */
+static const char *keeper_of(struct away *a)
+{
+	char name[WARDEN_OWNER_LEN];
+	bool unit;
+
+	if (a->keeper[0])
+		return a->keeper;
+	if (netns_keeper(a->netns.inum, name, sizeof(name), &unit))
+		snprintf(a->keeper, sizeof(a->keeper), "%s/%.300s", unit ? "unit" : "netns", name);
+	else
+		snprintf(a->keeper, sizeof(a->keeper), "netns/%u", a->netns.inum);
+	return a->keeper;
+}
+
+/* ---- what the kubelet says ---- */
+
+struct grantee {
+	const struct kube_grant *grant;
+	char owner[WARDEN_OWNER_LEN];
+	bool named; /* else by UID alone */
+};
+
+static bool has_ended(const struct pods *p, const struct kube_grant *g)
+{
+	const struct kube_pods *pods = p->api ? kube_api_pods(p->api) : NULL;
+
+	for (size_t i = 0; pods && i < pods->count; i++) {
+		const struct kube_pod *pod = pods->list[i];
+		bool same = g->pod_uid ? !strcmp(pod->uid, g->pod_uid)
+				       : !strcmp(pod->namespace, g->pod_namespace) && !strcmp(pod->name, g->pod_name);
+
+		if (same)
+			return !strcmp(pod->phase, "Succeeded") || !strcmp(pod->phase, "Failed");
+	}
+	return false;
+}
+
+static void name_grantee(const struct pods *p, struct grantee *to)
+{
+	const struct kube_grant *g = to->grant;
+	const struct kube_pod *pod = NULL;
+	struct warden_pod slot;
+
+	to->named = true;
+	if (g->pod_name && g->pod_namespace) {
+		snprintf(to->owner, sizeof(to->owner), "%s/%s", g->pod_namespace, g->pod_name);
+		return;
+	}
+	if (p->api && g->pod_uid)
+		pod = kube_pods_find(kube_api_pods(p->api), g->pod_uid);
+	if (pod)
+		snprintf(to->owner, sizeof(to->owner), "%s/%s", pod->namespace, pod->name);
+	else if (g->pod_uid && slots_by_uid(p->options.slots, g->pod_uid, &slot) && slot.owner[0])
+		snprintf(to->owner, sizeof(to->owner), "%.319s", slot.owner);
+	else
+		snprintf(to->owner, sizeof(to->owner), "pod-uid/%s", g->pod_uid ? g->pod_uid : "");
+	to->named = strncmp(to->owner, "pod-uid/", 8) != 0;
+}
+
+static bool same_pod(const struct grantee *g, const struct warden_pod *pod)
+{
+	if (g->grant->pod_uid && g->grant->pod_uid[0])
+		return !strcmp(g->grant->pod_uid, pod->uid);
+	return !pod->owner[0] || !strncmp(pod->owner, "pod-uid/", 8) || !strcmp(g->owner, pod->owner);
+}
+
+/*
+ * To which pod the kubelet has given the device: that whose netns it is in, where there are several (a pod that has ended may still be
+ * on the list). False: to none, or to several others.
+ */
+static bool find_grantee(const struct pods *p, const char *device, const struct warden_pod *inside, struct grantee *to)
+{
+	const struct kube_grants *grants = &p->answer.granted;
+	struct grantee one;
+	size_t found = 0;
+
+	for (size_t i = 0; p->answer.has_granted && i < grants->count; i++) {
+		one = (struct grantee){ .grant = &grants->list[i] };
+		if (strcmp(one.grant->device, device) || has_ended(p, one.grant))
+			continue;
+		name_grantee(p, &one);
+		if (inside && same_pod(&one, inside)) {
+			*to = one;
+			return true;
+		}
+		found += !found || strcmp(one.owner, to->owner);
+		*to = one;
+	}
+	return found == 1;
+}
+
+/* ---- whose a device is ---- */
+
+static bool kubelet_speaks(const struct pods *p)
+{
+	const struct source_health *socket = &p->health[POD_SOURCE_KUBELET], *file = &p->health[POD_SOURCE_CHECKPOINT];
+
+	return (socket->on && !socket->absent) || (file->on && !file->absent);
+}
+
+/* The kubelet has not said anything since the device came there, and may yet. */
+static bool kubelet_is_awaited(struct pods *p, const struct away *a)
+{
+	if (!kubelet_speaks(p) || (p->answer.has_granted && p->answer.begun_ns > a->since_ns))
+		return false;
+	pods_want_answer(p);
+	return boot_ns() < a->since_ns + KUBELET_GRACE_NS;
+}
+
+static void take_cgroup(struct discovery *d, const struct warden_pod *pod)
+{
+	char path[PATH_MAX];
+
+	if (pod->cgroup_id && !cgroup_path(pod->cgroup_id, path, sizeof(path)))
+		cgroup_resolve(path, &d->cgroup, NULL);
+}
+
+/* What is known of a device that is away. */
+struct whose {
+	struct warden_pod pod; /* in whose netns it is, where `inside` */
+	struct grantee grantee; /* where `granted` */
+	bool inside, granted;
+};
+
+/* Fills in owner, resource and source: false when nothing can be said, or only that sources contradict each other. */
+static bool find_owner(struct pods *p, struct away *a, const struct warden_device *device, struct whose *w,
+		       struct discovery *d)
+{
+	w->inside = slots_by_netns(p->options.slots, a->netns.cookie, &w->pod);
+	w->granted = find_grantee(p, device->parent, w->inside ? &w->pod : NULL, &w->grantee);
+	if (w->granted && w->inside && !same_pod(&w->grantee, &w->pod))
+		return false;
+	if (!w->granted && kubelet_is_awaited(p, a))
+		return false;
+	if (w->inside)
+		take_cgroup(d, &w->pod);
+	if (w->granted) {
+		d->owner = w->inside && !w->grantee.named && w->pod.owner[0] ? w->pod.owner : w->grantee.owner;
+		d->resource = w->grantee.grant->resource ? w->grantee.grant->resource : "";
+		d->source = p->answer.by_checkpoint ? "checkpoint" : "kubelet";
+		return true;
+	}
+	if (p->options.config->discover != DISCOVER_ALL)
+		return false;
+	d->owner = w->inside && w->pod.owner[0] ? w->pod.owner : keeper_of(a);
+	d->source = w->inside ? "proc" : "netns";
+	return true;
+}
+
+static void claim(struct pods *p, struct away *a, const struct warden_device *device)
+{
+	struct discovery d = { .index = a->index, .netns = a->netns, .resource = "" };
+	struct claim_change change;
+	struct whose whose;
+	struct err err;
+	int r;
+
+	if (!find_owner(p, a, device, &whose, &d))
+		return;
+	r = track_discover(p->options.track, &d, &change, &err);
+	if (r < 0 && r != -EEXIST)
+		pr_warn("device %s of %s: %s", device->name, d.owner, err.text);
+	if (r <= 0)
+		return;
+	events_claim(p->options.events, &change, 0, 0);
+	p->options.claims_changed(p->options.ctx);
+}
+
+static void give_back(struct pods *p, uint32_t index)
+{
+	struct claim_change change;
+	int r = track_given_back(p->options.track, index, &change);
+
+	if (r == -EBUSY)
+		p->give_back_again = true;
+	if (r <= 0)
+		return;
+	events_claim(p->options.events, &change, 0, 0);
+	p->options.claims_changed(p->options.ctx);
+}
+
+static void look_at(uint32_t index, const struct warden_device *device, void *ctx)
+{
+	const struct netns_id netns = { .cookie = device->netns_cookie, .inum = device->netns_inum };
+	struct pods *p = ctx;
+	struct warden_claim now;
+	struct away *a;
+
+	if (device->netns_cookie == p->host.cookie) {
+		give_back(p, index);
+		return;
+	}
+	if (track_claim_get(p->options.track, index, &now) && !now.discovered)
+		return;
+	a = away_put(p, index, &netns);
+	if (a)
+		claim(p, a, device);
+}
+
+void discover(struct pods *p)
+{
+	p->give_back_again = false;
+	for (size_t i = 0; i < p->away_count; i++)
+		p->away[i].seen = false;
+	track_device_each(p->options.track, look_at, p);
+	away_forget_unseen(p);
+}
