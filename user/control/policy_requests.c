@@ -202,25 +202,53 @@ static void unmatched_reply(struct reply *reply, const struct node_policy *p)
 	reply_item(reply, json);
 }
 
+/* ---- the plan ---- */
+
+static int survey_by(const struct config *c, const struct policy_source *source, struct policy_survey *to,
+		     struct err *err)
+{
+	int r;
+
+	*to = (struct policy_survey){};
+	r = policy_node_read(source, &to->node, err);
+	if (r)
+		return r;
+	if (!policy_plan_make(&to->node, c->policies, c->policy_count, &to->plan))
+		return 0;
+	policy_node_free(&to->node);
+	return fail(err, -ENOMEM, "node_policy: out of memory");
+}
+
+void policy_survey_free(struct policy_survey *survey)
+{
+	policy_plan_free(&survey->plan);
+	policy_node_free(&survey->node);
+}
+
+int policy_survey(struct services *s, struct policy_survey *survey, struct err *err)
+{
+	_cleanup_(users_free) struct users users = {};
+	struct policy_source source;
+	int r = source_open(s, &users, &source, err);
+
+	return r ? r : survey_by(s->config, &source, survey, err);
+}
+
 static int show_plan(struct services *s, const struct policy_source *source, struct reply *reply, struct err *err)
 {
 	const struct config *c = s->config;
-	struct policy_plan plan = {};
-	struct policy_node node;
-	int r = policy_node_read(source, &node, err);
+	struct policy_survey survey;
+	int r = survey_by(c, source, &survey, err);
 
 	if (r)
 		return r;
-	if (policy_plan_make(&node, c->policies, c->policy_count, &plan))
-		r = fail(err, -ENOMEM, "node_policy: out of memory");
-	for (size_t i = 0; !r && i < plan.count; i++)
-		item_reply(reply, &plan.items[i]);
-	for (size_t i = 0; !r && i < c->policy_count; i++)
-		if (!plan.matched[i])
+	for (size_t i = 0; i < survey.plan.count; i++)
+		item_reply(reply, &survey.plan.items[i]);
+	for (size_t i = 0; i < c->policy_count; i++)
+		if (!survey.plan.matched[i])
 			unmatched_reply(reply, &c->policies[i]);
-	policy_plan_free(&plan);
-	policy_node_free(&node);
-	return r;
+	policy_survey_free(&survey);
+	return 0;
 }
 
 /* ---- having it done ---- */
@@ -288,26 +316,19 @@ int handle_policy(void *ctx, const cJSON *args, struct reply *reply, struct err 
 /* What is not as it is to be after a start: said once, in the log and as a fault. */
 static void report_rest(struct services *s, const struct policy_source *source)
 {
-	const struct config *c = s->config;
-	struct policy_plan plan = {};
-	struct policy_node node;
+	struct policy_survey survey;
 
-	if (policy_node_read(source, &node, NULL))
+	if (survey_by(s->config, source, &survey, NULL))
 		return;
-	if (!policy_plan_make(&node, c->policies, c->policy_count, &plan)) {
-		for (size_t i = 0; i < plan.count; i++) {
-			const struct policy_item *item = &plan.items[i];
+	for (size_t i = 0; i < survey.plan.count; i++) {
+		const struct policy_item *item = &survey.plan.items[i];
 
-			if (!policy_item_fits(item))
-				events_fault(s->events, "node_policy: %s (%s) is not as it is to be: %s%s%s",
-					     item->pf->netdev, item->pf->pci, item->reason,
-					     item->reason[0] && item->note[0] ? "; " : "",
-					     item->reason[0] || item->note[0] ? item->note
-									      : "`wardenctl policy` shows it");
-		}
+		if (!policy_item_fits(item))
+			events_fault(s->events, "node_policy: %s (%s) is not as it is to be: %s%s%s", item->pf->netdev,
+				     item->pf->pci, item->reason, item->reason[0] && item->note[0] ? "; " : "",
+				     item->reason[0] || item->note[0] ? item->note : "`wardenctl policy` shows it");
 	}
-	policy_plan_free(&plan);
-	policy_node_free(&node);
+	policy_survey_free(&survey);
 }
 
 void policy_apply_at_start(struct services *s)

@@ -148,6 +148,22 @@ static int audit(struct services *s, const struct qos_profile *profile, struct r
 	return walk.error ? fail(err, walk.error, "out of memory") : r;
 }
 
+int qos_findings(struct services *s, void (*visit)(const struct qos_finding *finding, void *ctx), void *ctx,
+		 struct err *err)
+{
+	const struct qos_profile *profile = &s->config->profile;
+	struct qos_walk walk = { .services = s, .by_owner = true };
+	int r = qos_collect(s, &walk, err);
+
+	if (!r) {
+		qos_audit(profile, &walk.node, visit, ctx);
+		if (s->effects)
+			effects_findings(s->effects, profile, visit, ctx);
+	}
+	qos_node_free(&walk.node);
+	return r;
+}
+
 int handle_qos(void *ctx, const cJSON *args, struct reply *reply, struct err *err)
 {
 	static const char *const known[] = { "profile", NULL };

@@ -6,9 +6,16 @@
 #include <cjson/cJSON.h>
 
 #include "control/server.h"
+#include "qos/audit.h"
+
+struct services;
 
 /* The audit of the node by a profile. */
 int handle_qos(void *ctx, const cJSON *args, struct reply *reply, struct err *err);
+
+/* What it finds by the configuration's profile, which there must be; the effects on counters, too. 0 or -errno. */
+int qos_findings(struct services *services, void (*visit)(const struct qos_finding *finding, void *ctx), void *ctx,
+		 struct err *err);
 
 /*
  * What would be changed to mend what the audit finds, or to take the last changes back ("revert"), with a digest at the

@@ -10,10 +10,14 @@
 #include "control/args.h"
 #include "control/cni_requests.h"
 #include "control/packet_requests.h"
+#include "control/pod_requests.h"
 #include "control/policy_requests.h"
 #include "control/qos_requests.h"
+#include "control/verify_requests.h"
 #include "lib/util.h"
 #include "loader/loader.h"
+#include "pods/pods.h"
+#include "pods/slots.h"
 #include "qos/profile.h"
 #include "qos/effects.h"
 #include "rdma/exclusive.h"
@@ -106,6 +110,7 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 	struct services *s = ctx;
 	cJSON *json, *qos;
 	struct attachment_count attachments = {};
+	struct slots_count pods;
 	char set[256];
 	int r = args_known(args, known, err);
 
@@ -128,6 +133,10 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 	cJSON_AddStringToObject(qos, "profile", s->config->profile.name);
 	cJSON_AddStringToObject(qos, "dscp", set);
 	cJSON_AddStringToObject(qos, "on_violation", config_reaction_name(s->config->reactions[RULE_MARKING_DSCP]));
+	slots_count(s->slots, &pods);
+	cJSON_AddNumberToObject(json, "pods", pods.live);
+	cJSON_AddNumberToObject(json, "contradictions", (double)pods_contradictions(s->pods));
+	sources_json(s, cJSON_AddArrayToObject(json, "sources"));
 	programs_json(s->loader, cJSON_AddArrayToObject(json, "programs"));
 	counters_json(s->loader, cJSON_AddObjectToObject(json, "counters"));
 	cJSON_AddNumberToObject(json, "events_reported", (double)events_count(s->events));
@@ -176,9 +185,10 @@ static int handle_capabilities(void *ctx, const cJSON *args, struct reply *reply
 struct devices_walk {
 	struct services *services;
 	struct reply *reply;
+	struct model *model; /* NULL: no pod can be named */
 };
 
-static const char *marking_state(const struct services *s, const struct tracked_device *d)
+const char *marking_state(const struct services *s, const struct tracked_device *d)
 {
 	if (!d->claimed || !d->claim.marking)
 		return "none";
@@ -219,6 +229,7 @@ static int device_item(const struct tracked_device *d, void *ctx)
 	cJSON_AddStringToObject(json, "owner", d->claimed ? d->claim.owner : "");
 	cJSON_AddStringToObject(json, "claim_source", d->claimed ? d->claim.source : "");
 	cJSON_AddStringToObject(json, "resource", d->claimed ? d->claim.resource : "");
+	cJSON_AddItemToObject(json, "pod", pod_of_device_json(w->model, d->index));
 	cJSON_AddNumberToObject(json, "qps", d->device.objects[OBJECT_QP]);
 	cJSON_AddNumberToObject(json, "mrs", d->device.objects[OBJECT_MR]);
 	cJSON_AddNumberToObject(json, "contexts", d->device.objects[OBJECT_CTX]);
@@ -237,7 +248,10 @@ static int handle_devices(void *ctx, const cJSON *args, struct reply *reply, str
 
 	if (r)
 		return r;
+	walk.services->drain(walk.services->ctx);
+	walk.model = pods_model(walk.services->pods);
 	r = track_for_each(walk.services->track, device_item, &walk);
+	model_free(walk.model);
 	return r ? fail(err, r, "devices: %s", strerror(-r)) : 0;
 }
 
@@ -380,6 +394,8 @@ const struct request_kind request_kinds[] = {
 	{ "attachments", handle_attachments },
 	{ "timings", handle_timings },
 	{ "cni", handle_cni },
+	{ "resources", handle_resources },
+	{ "verify", handle_verify },
 	{ "policy", handle_policy }, /* a line each: the list grows */
 	{ NULL, NULL },
 };

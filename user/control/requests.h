@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be asked over the control socket: status, capabilities, devices, attachments, timings, cni, claim, release, events, packets, qos, policy. */
+/* What can be asked over the control socket: status, capabilities, devices, attachments, timings, cni, claim, release, events, packets, qos, policy, resources, verify. */
 #ifndef WARDEN_REQUESTS_H
 #define WARDEN_REQUESTS_H
 
@@ -10,9 +10,12 @@ struct attach;
 struct exclusive;
 struct loader;
 struct packets;
+struct pods;
+struct slots;
 struct track;
 struct work;
 struct effects;
+struct tracked_device;
 
 struct services {
 	const struct config *config;
@@ -22,6 +25,8 @@ struct services {
 	struct packets *packets;
 	struct work *work;
 	struct attach *attach;
+	struct slots *slots;
+	struct pods *pods;
 	struct effects *effects; /* NULL: the counters are not sampled */
 	const struct exclusive *exclusive;
 	/* Reads the ring empty, so that events of before come before what a request changes. */
@@ -33,6 +38,9 @@ struct services {
 
 /* Ends with a NULL name; the handlers' ctx is a struct services. */
 extern const struct request_kind request_kinds[];
+
+/* "good", "wrong", "unverified" or "none". */
+const char *marking_state(const struct services *services, const struct tracked_device *device);
 
 /* The capabilities as JSON objects, one a visit. */
 void requests_capabilities(struct services *services, void (*visit)(cJSON *item, void *ctx), void *ctx);

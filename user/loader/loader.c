@@ -777,6 +777,26 @@ size_t loader_programs(struct loader *l, struct program_info *infos, size_t max)
 	return n;
 }
 
+size_t loader_missing(struct loader *l, void (*visit)(const char *name, void *ctx), void *ctx)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < program_count; i++) {
+		const struct program *p = &programs[i];
+		struct bpf_prog_info info;
+		char pin[64], name[48];
+
+		if (!l->attached[p->object] || !program_wanted(p, l->mechanism) ||
+		    pin_name(p->object, p, pin, sizeof(pin)) || !held_find(&l->held, pin) ||
+		    !linked_program(l, pin, &info))
+			continue;
+		snprintf(name, sizeof(name), "%s.%s", objects[p->object].name, p->name);
+		visit(name, ctx);
+		missing++;
+	}
+	return missing;
+}
+
 int loader_unload(const char *bpffs, void (*first)(void), struct err *err)
 {
 	_cleanup_close_ int lock = pins_lock(bpffs, err);

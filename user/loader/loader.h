@@ -149,6 +149,9 @@ struct program_info {
 /* Up to `max` attached programs; returns how many. */
 size_t loader_programs(struct loader *loader, struct program_info *programs, size_t max);
 
+/* Calls `visit` for each program that was attached and that somebody has detached: how many. */
+size_t loader_missing(struct loader *loader, void (*visit)(const char *name, void *ctx), void *ctx);
+
 /*
  * Removes every pin, and with the links every program; `first` takes away what holds programs without a pin. An absent
  * folder is fine; -EBUSY: a wardend runs.
