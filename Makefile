@@ -28,7 +28,7 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Wer
 
 # The files that wardend loads, and the objects linked into each: for each file libbpf parses the kernel's whole BTF.
 BPF_FILES := guard rdma vf
-guard_OBJECTS := guard devcg self
+guard_OBJECTS := guard devcg self pods
 rdma_OBJECTS := netns verbs cm umad
 vf_OBJECTS := vf
 SKELETONS := $(BPF_FILES:%=$(BUILD)/skel/%.skel.h)

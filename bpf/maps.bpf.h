@@ -16,7 +16,8 @@
 #define WARDEN_MAX_DEVICES 2048 /* 8 PFs of 128 VFs, twice */
 #define WARDEN_MAX_CDEVS (3 * WARDEN_MAX_DEVICES) /* uverbs, umad and issm of each */
 #define WARDEN_MAX_MERGES 4096
-#define WARDEN_RING_BYTES (4 << 20) /* 18,000 events: 0.2 s of a flood while wardend is away */
+#define WARDEN_MAX_POD_LEAVES 4096 /* four cgroups of containers for each pod */
+#define WARDEN_RING_BYTES (4 << 20) /* 17,000 events: 0.2 s of a flood while wardend is away */
 
 /* Full: nobody may touch the node (its owner cannot be told), lost.cdevs and unreadable.nodes grow. */
 struct {
@@ -83,6 +84,33 @@ struct {
 	__type(value, struct warden_cm_class);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } cm_classes SEC(".maps") __weak;
+
+/* Written by wardend alone, which maps it. Full: a pod more has no slot, and its events no name; lost.pods grows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WARDEN_MAX_PODS);
+	__type(key, __u32); /* slot */
+	__type(value, struct warden_pod);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} pods SEC(".maps") __weak;
+
+/* Written by wardend alone, one entry at most for each slot, so that neither is ever full. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WARDEN_MAX_PODS);
+	__type(key, __u64); /* id of a pod's cgroup */
+	__type(value, struct warden_pod_ref);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} pod_cgroups SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WARDEN_MAX_PODS);
+	__type(key, __u64); /* cookie of a pod's netns */
+	__type(value, struct warden_pod_ref);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} pod_netns SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

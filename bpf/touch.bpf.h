@@ -52,11 +52,6 @@ static __always_inline bool owns(const struct warden_claim *claim)
 	return !claim->cgroup_id || bpf_get_current_ancestor_cgroup_id(claim->cgroup_level) == claim->cgroup_id;
 }
 
-static __always_inline bool below(const struct warden_cgroup *cgroup)
-{
-	return cgroup->id && bpf_get_current_ancestor_cgroup_id(cgroup->level) == cgroup->id;
-}
-
 static __always_inline bool below_one_of(const struct warden_cgroup *cgroups, int count)
 {
 	for (int i = 0; i < count; i++)
@@ -156,6 +151,8 @@ static __always_inline void report(const struct touch *t, enum warden_rule rule,
 	e->arg[1] = arg1;
 	fresh.told_ns = now;
 	fresh.netns_inum = e->netns_inum;
+	fresh.pod_slot = e->pod_slot;
+	fresh.pod_generation = e->pod_generation;
 	if (m) {
 		m->told_ns = now;
 		e->merged = __sync_lock_test_and_set(&m->merged, 0);

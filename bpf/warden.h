@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Add one where a meaning changes and no size does. */
-#define WARDEN_LAYOUT 3
+#define WARDEN_LAYOUT 4
 
 /* ib_device.index is cyclic over 31 bits (xa_limit_31b in ib_core's device.c), so this is never one. */
 #define WARDEN_NO_INDEX 0xffffffffu
@@ -19,8 +19,12 @@
 #define WARDEN_PARENT_LEN 32 /* a PCI address, or the name of an auxiliary device */
 #define WARDEN_OWNER_LEN 320 /* NAMESPACE/NAME: 63 + 1 + 253 (Kubernetes' limits) and the NUL */
 #define WARDEN_RESOURCE_LEN 320 /* DOMAIN/NAME: 253 + 1 + 63, likewise */
+#define WARDEN_UID_LEN 40 /* a pod's: a UUID of 36 digits and dashes, and the NUL */
 
-/* Rule, its public name. The names are an interface: extend, never rename. */
+/*
+ * Rule, its public name. The names are an interface: extend, never rename. pod.process and pod.end are between the
+ * programs and wardend alone, and told to nobody.
+ */
 #define WARDEN_RULES(X)                                     \
 	X(EXCLUSIVE_OPEN, "exclusive.open")                 \
 	X(EXCLUSIVE_INHERITED_FD, "exclusive.inherited-fd") \
@@ -51,7 +55,14 @@
 	X(QOS_EFFECT_CNP_SENT, "qos.effect.cnp-sent")       \
 	X(QOS_EFFECT_CNP_HANDLED, "qos.effect.cnp-handled") \
 	X(QOS_EFFECT_PAUSE, "qos.effect.pause")             \
-	X(QOS_EFFECT_SEQUENCE, "qos.effect.sequence")
+	X(QOS_EFFECT_SEQUENCE, "qos.effect.sequence")       \
+	X(POD_PROCESS, "pod.process")                       \
+	X(POD_END, "pod.end")                               \
+	X(TRACK_POD, "track.pod")                           \
+	X(TRACK_STRAY, "track.stray")                       \
+	X(TRACK_MISSING, "track.missing")                   \
+	X(TRACK_SPLIT, "track.split")                       \
+	X(EXCLUSIVE_SHARED_PLUGIN, "exclusive.shared-plugin")
 
 enum warden_rule {
 #define X(id, name) RULE_##id,
@@ -82,7 +93,8 @@ enum warden_verdict { VERDICT_NONE, VERDICT_OBSERVED, VERDICT_DENIED, VERDICT_KI
 	X(REMARKED, "remarked") /* packets given another DSCP */                                              \
 	X(LOST_VFS, "lost.vfs") /* packets of a VF that no entry tells of: neither judged nor counted */      \
 	X(LOST_FLOWS, "lost.flows") /* packets judged, but not counted: the VF's lines were all taken */      \
-	X(LOST_REMARKS, "lost.remarks") /* packets that could not be written to, and passed as they were */
+	X(LOST_REMARKS, "lost.remarks") /* packets that could not be written to, and passed as they were */   \
+	X(LOST_PODS, "lost.pods") /* pods that found no slot: their events have no name */
 
 enum warden_counter {
 #define X(id, name) COUNTER_##id,
@@ -194,6 +206,8 @@ struct warden_merge {
 	__u64 merged;
 	__u64 arg; /* the event's second */
 	__u32 netns_inum;
+	__u32 pod_slot; /* as in the event */
+	__u32 pod_generation;
 	__u32 pad;
 	char comm[16];
 };
@@ -242,12 +256,56 @@ struct warden_event {
 	__u64 netns_cookie;
 	__u64 cgroup_id;
 	__u64 arg
-		[2]; /* marking.dscp: MARKING_ARG, set allowed; marking.priority: SL asked for, set allowed; marking.unverified: why; moves: netns inode from, to; netns.end: cookie, inode; warden.tamper: what, its id; marking.packet: PACKET_ARG, set allowed; spoof.source: enum warden_spoofed, VID */
+		[2]; /* marking.dscp: MARKING_ARG, set allowed; marking.priority: SL asked for, set allowed; marking.unverified: why; moves: netns inode from, to; netns.end: cookie, inode; pod.end: the cgroup's id; warden.tamper: what, its id; marking.packet: PACKET_ARG, set allowed; spoof.source: enum warden_spoofed, VID */
 	__u64 merged; /* equal events since the one before that were not told on their own */
+	__u32 pod_slot; /* the actor's, in the map `pods` */
+	__u32 pod_generation; /* that the slot had then; 0: no pod, or none that was known */
 	char comm[16];
 	char name[WARDEN_NAME_LEN]; /* the RDMA device, where the program knows it */
 	char text
 		[WARDEN_NAME_LEN]; /* device.rename: the new name; device.add and .remove: the parent; netdev moves: the netdev */
+};
+
+/* ---- pods (pods.bpf.c) ---- */
+
+#define WARDEN_MAX_PODS 1024 /* one for each VF at most, and a node runs 110 (the kubelet's default) to 500 */
+
+/* Map `pods`: a pod, by its slot. Written by wardend alone. */
+struct warden_pod {
+	__u32 generation; /* grows with each pod that gets the slot; 0: none has had it */
+	__u32 live; /* else it has ended, and its name is kept until the slot is needed */
+	__u64 netns_cookie; /* never the host's; 0: not known, or the host's */
+	__u64 cgroup_id; /* the pod's own cgroup (v2), 0: not known */
+	__u64 ended_ns; /* CLOCK_BOOTTIME */
+	__u32 netns_inum;
+	__u32 pad;
+	char uid[WARDEN_UID_LEN];
+	char owner[WARDEN_OWNER_LEN]; /* NAMESPACE/NAME; "pod-uid/UID" where the name is not known */
+};
+
+/* Maps `pod_cgroups`, by the id of the pod's own cgroup, and `pod_netns`, by the cookie of its netns: of pods that live. */
+struct warden_pod_ref {
+	__u32 slot;
+	__u32 generation;
+};
+
+/*
+ * The record of pod.process: a process that was executed below one of settings.pods. With names, since the cgroups may be
+ * gone when it is read. The names are one below the other, the first one that of the cgroup in settings itself; a name
+ * that does not fit is cut, and none of a pod or a container is that long.
+ */
+#define WARDEN_POD_LEVELS \
+	4 /* kubepods.slice, kubepods-burstable.slice, kubepods-burstable-podUID.slice, the container's */
+#define WARDEN_CGROUP_NAME_LEN \
+	128 /* cri-containerd-, an ID of 64, .scope: 85; and what a --cgroup-root adds to a pod's */
+
+struct warden_pod_event {
+	struct warden_event event;
+	__u64 first_netns_cookie; /* of the first process of its PID namespace: a process that has entered another pod's differs */
+	__u32 levels; /* how many there are */
+	__u32 pad;
+	__u64 cgroup_id[WARDEN_POD_LEVELS];
+	char cgroup_name[WARDEN_POD_LEVELS][WARDEN_CGROUP_NAME_LEN];
 };
 
 /* ---- the packets of VFs (vf.bpf.c) ---- */
@@ -377,8 +435,11 @@ _Static_assert(sizeof(struct warden_claim) == 736, "layout");
 _Static_assert(sizeof(struct warden_device) == 176, "layout");
 _Static_assert(sizeof(struct warden_settings) == 288, "layout");
 _Static_assert(sizeof(struct warden_merge_key) == 48, "layout");
-_Static_assert(sizeof(struct warden_merge) == 48, "layout");
-_Static_assert(sizeof(struct warden_event) == 224, "layout");
+_Static_assert(sizeof(struct warden_merge) == 56, "layout");
+_Static_assert(sizeof(struct warden_event) == 232, "layout");
+_Static_assert(sizeof(struct warden_pod) == 400, "layout");
+_Static_assert(sizeof(struct warden_pod_ref) == 8, "layout");
+_Static_assert(sizeof(struct warden_pod_event) == 792, "layout");
 _Static_assert(sizeof(struct warden_cm_class) == 8, "layout");
 _Static_assert((int)RULE_COUNT <= WARDEN_MAX_RULES, "a reaction for each rule");
 

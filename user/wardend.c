@@ -38,6 +38,7 @@
 #include "lib/work.h"
 #include "loader/loader.h"
 #include "packet/packets.h"
+#include "pods/slots.h"
 #include "qos/effects.h"
 #include "qos/sample.h"
 #include "rdma/rdma.h"
@@ -64,6 +65,7 @@ struct daemon {
 	struct config config;
 	struct loader *loader;
 	struct track *track;
+	struct slots *slots;
 	struct events *events;
 	struct packets *packets;
 	struct work *work;
@@ -289,6 +291,7 @@ static int on_event(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(*ev))
 		return 0;
+	slots_event(d->slots, ev, size);
 	events_feed(d->events, ev);
 	if (ev->kind == EVENT_VIOLATION)
 		sweep_later(d);
@@ -582,7 +585,9 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 	if (!r)
 		r = track_open(&d->track, d->loader, &track, err);
 	if (!r)
-		r = events_open(&d->events, d->track, err);
+		r = slots_open(&d->slots, d->loader, err);
+	if (!r)
+		r = events_open(&d->events, d->track, d->slots, err);
 	if (!r)
 		r = write_settings(d, err);
 	if (r)
@@ -641,6 +646,7 @@ static void close_parts(struct daemon *d)
 	util_close(&d->effects_source.fd);
 	effects_close(d->effects);
 	events_close(d->events);
+	slots_close(d->slots);
 	track_close(d->track);
 	loader_close(d->loader);
 	loop_close(d->loop);

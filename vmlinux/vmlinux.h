@@ -34,8 +34,35 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct task_struct;
+
+struct pid_namespace {
+	struct task_struct *child_reaper;
+};
+
 struct nsproxy {
+	struct pid_namespace *pid_ns_for_children;
 	struct net *net_ns;
+};
+
+struct kernfs_node {
+	const char *name;
+	__u64 id;
+};
+
+struct cgroup_root {
+	int hierarchy_id;
+};
+
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+	struct cgroup *ancestors[];
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
 };
 
 struct pid {
@@ -69,7 +96,10 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
+	struct css_set *cgroups;
 };
+
+struct linux_binprm;
 
 struct super_block {
 	unsigned long s_magic;

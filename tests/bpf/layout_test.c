@@ -79,6 +79,8 @@ static const struct member members[] = {
 	M(warden_merge, merged),
 	M(warden_merge, arg),
 	M(warden_merge, netns_inum),
+	M(warden_merge, pod_slot),
+	M(warden_merge, pod_generation),
 	M(warden_merge, pad),
 	M(warden_merge, comm),
 	M(warden_event, time_ns),
@@ -94,9 +96,28 @@ static const struct member members[] = {
 	M(warden_event, cgroup_id),
 	M(warden_event, arg),
 	M(warden_event, merged),
+	M(warden_event, pod_slot),
+	M(warden_event, pod_generation),
 	M(warden_event, comm),
 	M(warden_event, name),
 	M(warden_event, text),
+	M(warden_pod, generation),
+	M(warden_pod, live),
+	M(warden_pod, netns_cookie),
+	M(warden_pod, cgroup_id),
+	M(warden_pod, ended_ns),
+	M(warden_pod, netns_inum),
+	M(warden_pod, pad),
+	M(warden_pod, uid),
+	M(warden_pod, owner),
+	M(warden_pod_ref, slot),
+	M(warden_pod_ref, generation),
+	M(warden_pod_event, event),
+	M(warden_pod_event, first_netns_cookie),
+	M(warden_pod_event, levels),
+	M(warden_pod_event, pad),
+	M(warden_pod_event, cgroup_id),
+	M(warden_pod_event, cgroup_name),
 	M(warden_vf_key, netns_cookie),
 	M(warden_vf_key, ifindex),
 	M(warden_vf_key, pad),
@@ -194,6 +215,9 @@ CASE(warden_owner)
 CASE(warden_own)
 CASE(warden_merge_key)
 CASE(warden_merge)
+CASE(warden_pod)
+CASE(warden_pod_ref)
+CASE(warden_pod_event)
 CASE(warden_vf_key)
 CASE(warden_vf_place)
 CASE(warden_vf)
@@ -205,15 +229,17 @@ CASE(warden_vf_tolds)
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
-		cmocka_unit_test(warden_cdev_is_the_same),     cmocka_unit_test(warden_claim_is_the_same),
-		cmocka_unit_test(warden_device_is_the_same),   cmocka_unit_test(warden_settings_is_the_same),
-		cmocka_unit_test(warden_cgroup_is_the_same),   cmocka_unit_test(warden_majors_is_the_same),
-		cmocka_unit_test(warden_event_is_the_same),    cmocka_unit_test(warden_owner_is_the_same),
-		cmocka_unit_test(warden_own_is_the_same),      cmocka_unit_test(warden_merge_key_is_the_same),
-		cmocka_unit_test(warden_merge_is_the_same),    cmocka_unit_test(warden_vf_key_is_the_same),
-		cmocka_unit_test(warden_vf_place_is_the_same), cmocka_unit_test(warden_vf_is_the_same),
-		cmocka_unit_test(warden_vf_line_is_the_same),  cmocka_unit_test(warden_vf_stats_is_the_same),
-		cmocka_unit_test(warden_vf_told_is_the_same),  cmocka_unit_test(warden_vf_tolds_is_the_same),
+		cmocka_unit_test(warden_cdev_is_the_same),      cmocka_unit_test(warden_claim_is_the_same),
+		cmocka_unit_test(warden_device_is_the_same),    cmocka_unit_test(warden_settings_is_the_same),
+		cmocka_unit_test(warden_cgroup_is_the_same),    cmocka_unit_test(warden_majors_is_the_same),
+		cmocka_unit_test(warden_event_is_the_same),     cmocka_unit_test(warden_owner_is_the_same),
+		cmocka_unit_test(warden_own_is_the_same),       cmocka_unit_test(warden_merge_key_is_the_same),
+		cmocka_unit_test(warden_merge_is_the_same),     cmocka_unit_test(warden_vf_key_is_the_same),
+		cmocka_unit_test(warden_vf_place_is_the_same),  cmocka_unit_test(warden_vf_is_the_same),
+		cmocka_unit_test(warden_vf_line_is_the_same),   cmocka_unit_test(warden_vf_stats_is_the_same),
+		cmocka_unit_test(warden_vf_told_is_the_same),   cmocka_unit_test(warden_vf_tolds_is_the_same),
+		cmocka_unit_test(warden_pod_is_the_same),       cmocka_unit_test(warden_pod_ref_is_the_same),
+		cmocka_unit_test(warden_pod_event_is_the_same),
 	};
 
 	return RUN_CASES("layout", cases);

@@ -40,7 +40,7 @@ static int setup(void **state)
 	f->out = open(temp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	dup2(f->out, 1);
 	*state = f;
-	return events_open(&f->events, &f->track, NULL);
+	return events_open(&f->events, &f->track, NULL, NULL);
 }
 
 static int teardown(void **state)
@@ -164,6 +164,11 @@ static void an_actor_of_a_pod(void **state)
 	cJSON_Delete(json);
 }
 
+static bool is_internal(uint32_t rule)
+{
+	return rule == RULE_POD_PROCESS || rule == RULE_POD_END;
+}
+
 static void names_of_every_rule(void **state)
 {
 	static const char *const names[] = {
@@ -172,6 +177,7 @@ static void names_of_every_rule(void **state)
 #undef X
 	};
 	struct fixture *f = *state;
+	uint32_t internal = 0;
 	struct warden_event ev;
 	cJSON *json;
 
@@ -180,12 +186,17 @@ static void names_of_every_rule(void **state)
 		f->track.devices[3].claimed = true;
 		ev = violation((enum warden_rule)rule);
 		ev.arg[0] = 77; /* for netns.end: the claim's */
+		if (is_internal(rule)) {
+			events_feed(f->events, &ev);
+			internal++;
+			continue;
+		}
 		json = feed(f, &ev);
 		text_is(json, "rule", names[rule]);
 		assert_true(strlen(cJSON_GetStringValue(at(json, "message"))) > 0);
 		cJSON_Delete(json);
 	}
-	assert_int_equal(events_count(f->events), RULE_COUNT);
+	assert_int_equal(events_count(f->events), RULE_COUNT - internal);
 }
 
 /* A rule on counters: of a device with its owner, of a port with its netdev. */

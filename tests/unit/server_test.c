@@ -166,7 +166,7 @@ static void serve(int ready)
 	struct err err = {};
 	bool bad;
 
-	bad = loop_open(&d.loop) || events_open(&d.events, &track, &err) ||
+	bad = loop_open(&d.loop) || events_open(&d.events, &track, NULL, &err) ||
 	      server_open(&server, d.loop, &(struct server_options){ socket_path, kinds, &d, d.events }, &err);
 	if (bad)
 		fprintf(stderr, "# %s\n", err.text);

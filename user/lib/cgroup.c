@@ -97,6 +97,13 @@ int cgroup_path(uint64_t id, char *to, size_t size)
 	return try_snprintf(to, size, "%s", path[strlen(CGROUP_ROOT)] ? path + strlen(CGROUP_ROOT) : "/");
 }
 
+bool cgroup_is_gone(uint64_t id)
+{
+	char path[PATH_MAX];
+
+	return is_cgroup2(CGROUP_ROOT) && cgroup_path(id, path, sizeof(path)) == -ESTALE;
+}
+
 int cgroup_self(char *to, size_t size)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");

@@ -2,6 +2,7 @@
 #ifndef WARDEN_CGROUP_H
 #define WARDEN_CGROUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,5 +27,8 @@ int cgroup_self(char *to, size_t size);
 
 /* The path, below the root, of the cgroup v2 with that id: 0 or -errno (-ESTALE: it is gone). */
 int cgroup_path(uint64_t id, char *to, size_t size);
+
+/* There is a cgroup v2 hierarchy, and no cgroup with that id in it. */
+bool cgroup_is_gone(uint64_t id);
 
 #endif

@@ -27,10 +27,20 @@
 #include "warden.h"
 
 static const char *const map_names[MAP_COUNT] = {
-	[MAP_CDEVS] = "cdevs",       [MAP_CLAIMS] = "claims",         [MAP_OWNERS] = "owners",
-	[MAP_DEVICES] = "devices",   [MAP_SETTINGS] = "settings",     [MAP_MAJORS] = "majors",
-	[MAP_COUNTERS] = "counters", [MAP_EVENTS] = "events",         [MAP_MERGES] = "merges",
-	[MAP_OWN] = "own",           [MAP_CM_CLASSES] = "cm_classes",
+	[MAP_CDEVS] = "cdevs",
+	[MAP_CLAIMS] = "claims",
+	[MAP_OWNERS] = "owners",
+	[MAP_DEVICES] = "devices",
+	[MAP_SETTINGS] = "settings",
+	[MAP_MAJORS] = "majors",
+	[MAP_COUNTERS] = "counters",
+	[MAP_EVENTS] = "events",
+	[MAP_MERGES] = "merges",
+	[MAP_OWN] = "own",
+	[MAP_CM_CLASSES] = "cm_classes",
+	[MAP_PODS] = "pods",
+	[MAP_POD_CGROUPS] = "pod_cgroups",
+	[MAP_POD_NETNS] = "pod_netns",
 };
 
 static const char *const mechanism_names[] = {

@@ -44,6 +44,9 @@ enum loader_map {
 	MAP_MERGES,
 	MAP_OWN,
 	MAP_CM_CLASSES,
+	MAP_PODS,
+	MAP_POD_CGROUPS,
+	MAP_POD_NETNS,
 	MAP_COUNT
 };
 

@@ -14,7 +14,7 @@
 #include "lib/util.h"
 #include "loader/loader.h"
 #include "packet/hook.h"
-#include "packet/slots.h"
+#include "packet/vf_slots.h"
 #include "rdma/rdma.h"
 #include "report/events.h"
 #include "track/track.h"
@@ -47,7 +47,7 @@ struct packets {
 	struct events *events;
 	const struct config *config;
 	const struct loader_packets *maps; /* NULL: not wanted or not possible */
-	struct slots *slots;
+	struct vf_slots *slots;
 	int watch;
 	bool lost; /* word of changes */
 	bool synced; /* once */
@@ -103,7 +103,7 @@ int packets_open(struct packets **packets, struct loader *loader, struct track *
 	p->maps = loader_load_packets(loader, wanted ? room() : 0,
 				      "not in use: the configuration has no marking profile, or packets is false");
 	if (p->maps)
-		r = slots_open(&p->slots, p->maps, err);
+		r = vf_slots_open(&p->slots, p->maps, err);
 	if (!r && p->maps) {
 		p->watch = netwatch_open();
 		r = p->watch < 0 ? fail(err, p->watch, "word of netdevs: %s", strerror(-p->watch)) : 0;
@@ -130,7 +130,7 @@ void packets_close(struct packets *p)
 		free(p->vfs[i]);
 	free(p->vfs);
 	free(p->left);
-	slots_close(p->slots);
+	vf_slots_close(p->slots);
 	util_close(&p->watch);
 	free(p);
 }
@@ -219,17 +219,17 @@ static void leave(struct packets *p, struct vf *vf, bool carry)
 /* Puts another configuration in force: in another slot, since packets would see half of it in the same one. */
 static int reconfigure(struct packets *p, struct vf *vf, const struct warden_vf *config)
 {
-	int slot = slots_take(p->slots, config), r;
+	int slot = vf_slots_take(p->slots, config), r;
 	size_t partners;
 
 	if (slot < 0)
 		return slot;
 	place_partner(p, vf, &partners);
 	if (partners) /* whoever was alone there is so no more, before this one comes to it */
-		slots_place(p->slots, &vf->key, 0, false);
-	r = slots_point(p->slots, &vf->key, (uint32_t)slot, !partners);
+		vf_slots_place(p->slots, &vf->key, 0, false);
+	r = vf_slots_point(p->slots, &vf->key, (uint32_t)slot, !partners);
 	if (r) {
-		slots_free(p->slots, (uint32_t)slot);
+		vf_slots_free(p->slots, (uint32_t)slot);
 		return r;
 	}
 	if (vf->pointed)
@@ -252,14 +252,14 @@ static void take_leave(struct packets *p)
 {
 	if (!p->left_count)
 		return;
-	slots_settle();
+	vf_slots_settle();
 	for (size_t i = 0; i < p->left_count; i++) {
 		const struct left *left = &p->left[i];
 
 		if (left->vf)
-			slots_count(p->slots, left->slot, &left->vf->carried);
-		slots_sweep(p->slots, left->slot, &left->config, true, tell, p);
-		slots_free(p->slots, left->slot);
+			vf_slots_count(p->slots, left->slot, &left->vf->carried);
+		vf_slots_sweep(p->slots, left->slot, &left->config, true, tell, p);
+		vf_slots_free(p->slots, left->slot);
 	}
 	p->left_count = 0;
 }
@@ -306,10 +306,10 @@ static void vf_remove(struct packets *p, size_t i)
 		if (p->left[l].vf == vf)
 			p->left[l].vf = NULL;
 	if (vf->pointed) {
-		slots_forget(p->slots, &vf->key);
+		vf_slots_forget(p->slots, &vf->key);
 		partner = place_partner(p, vf, &partners);
 		if (partners == 1)
-			slots_place(p->slots, &partner->key, partner->slot, true);
+			vf_slots_place(p->slots, &partner->key, partner->slot, true);
 		leave(p, vf, false);
 	}
 	free(vf);
@@ -510,7 +510,7 @@ bool packets_sweep(struct packets *p)
 
 	for (size_t i = 0; i < p->count; i++)
 		if (p->vfs[i]->pointed)
-			left |= slots_sweep(p->slots, p->vfs[i]->slot, &p->vfs[i]->config, false, tell, p);
+			left |= vf_slots_sweep(p->slots, p->vfs[i]->slot, &p->vfs[i]->config, false, tell, p);
 	return left;
 }
 
@@ -532,7 +532,7 @@ int packets_for_each(struct packets *p, int (*visit)(const struct packet_vf *vf,
 
 		*counts = vf->carried;
 		if (vf->pointed)
-			slots_count(p->slots, vf->slot, counts);
+			vf_slots_count(p->slots, vf->slot, counts);
 		r = visit(&view, ctx);
 	}
 	return r;

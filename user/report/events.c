@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/rules.h"
 #include "lib/util.h"
+#include "pods/slots.h"
 #include "qos/effects.h"
 #include "qos/profile.h"
 #include "rdma/rdma.h"
@@ -29,6 +30,7 @@ struct kept {
 
 struct events {
 	struct track *track;
+	const struct slots *slots; /* or NULL */
 	struct kept kept[EVENTS_KEPT];
 	uint64_t count; /* of all; the next one's place is count % EVENTS_KEPT */
 	struct follower *followers;
@@ -43,13 +45,14 @@ static const char *const verdict_names[] = { [VERDICT_NONE] = "none",
 					     [VERDICT_KILLED] = "killed",
 					     [VERDICT_REMARKED] = "remarked" };
 
-int events_open(struct events **events, struct track *track, struct err *err)
+int events_open(struct events **events, struct track *track, const struct slots *slots, struct err *err)
 {
 	struct events *e = calloc(1, sizeof(*e));
 
 	if (!e)
 		return fail(err, -ENOMEM, "out of memory");
 	e->track = track;
+	e->slots = slots;
 	*events = e;
 	return 0;
 }
@@ -123,12 +126,27 @@ static cJSON *packet_actor_json(struct events *e, const struct warden_event *ev)
 	return actor;
 }
 
+/* By its slot; but where that has only a UID for a name, a claim of the pod's may know more. */
+static void actor_pod(struct events *e, const struct warden_event *ev, const char *cgroup, char *to, size_t size)
+{
+	const struct who who = { .netns_cookie = ev->netns_cookie, .cgroup = cgroup };
+	struct warden_claim claim;
+	struct warden_pod pod;
+	bool found = e->slots && slots_of_event(e->slots, ev, &pod);
+
+	if (found && strncmp(pod.owner, POD_BY_UID, strlen(POD_BY_UID)) != 0)
+		snprintf(to, size, "%s", pod.owner);
+	else if (track_claim_find(e->track, is_owner, &who, &claim))
+		snprintf(to, size, "%s", claim.owner);
+	else
+		snprintf(to, size, "%s", found ? pod.owner : "");
+}
+
 static cJSON *actor_json(struct events *e, const struct warden_event *ev)
 {
 	cJSON *actor = cJSON_CreateObject();
-	struct warden_claim pod;
+	char pod[WARDEN_OWNER_LEN];
 	char text[512];
-	struct who who = { .netns_cookie = ev->netns_cookie, .cgroup = text };
 
 	cJSON_AddNumberToObject(actor, "pid", ev->pid);
 	text_from_bytes(ev->comm, sizeof(ev->comm), text, sizeof(text));
@@ -138,7 +156,8 @@ static cJSON *actor_json(struct events *e, const struct warden_event *ev)
 		snprintf(text, sizeof(text), "id:%llu", (unsigned long long)ev->cgroup_id);
 	cJSON_AddStringToObject(actor, "cgroup", text);
 	cJSON_AddNumberToObject(actor, "netns", ev->netns_inum);
-	cJSON_AddStringToObject(actor, "pod", track_claim_find(e->track, is_owner, &who, &pod) ? pod.owner : "");
+	actor_pod(e, ev, text, pod, sizeof(pod));
+	cJSON_AddStringToObject(actor, "pod", pod);
 	return actor;
 }
 
@@ -338,6 +357,8 @@ void events_feed(struct events *e, const struct warden_event *ev)
 	char message[400];
 	cJSON *json, *detail;
 
+	if (ev->rule == RULE_POD_PROCESS || ev->rule == RULE_POD_END)
+		return;
 	if (ev->rule == RULE_NETNS_END && !track_claim_find(e->track, is_in_netns, &ev->arg[0], &claim))
 		return;
 	json = head_json(e, ev->time_ns, ev->kind, rule_name(ev->rule), ev->verdict);
@@ -371,6 +392,8 @@ static void feed_merged(struct events *e, const struct warden_merge_key *key, co
 				   .netns_cookie = key->netns_cookie,
 				   .cgroup_id = key->cgroup_id,
 				   .arg = { key->arg, merge->arg },
+				   .pod_slot = merge->pod_slot,
+				   .pod_generation = merge->pod_generation,
 				   .merged = merge->merged - 1 };
 
 	memcpy(ev.comm, merge->comm, sizeof(ev.comm));

@@ -16,6 +16,7 @@
 #define EVENTS_KEPT 4096
 
 struct events;
+struct slots;
 struct track;
 struct claim_change;
 struct effect_change;
@@ -26,11 +27,11 @@ struct follower {
 	void (*line)(struct follower *follower, const char *line, size_t len);
 };
 
-/* `track` must outlive it. 0 or -errno. */
-int events_open(struct events **events, struct track *track, struct err *err);
+/* `track` and `slots` (NULL: an actor's pod is known by its claim alone) must outlive it. 0 or -errno. */
+int events_open(struct events **events, struct track *track, const struct slots *slots, struct err *err);
 void events_close(struct events *events);
 
-/* An event of the ring. What is not worth a line (a netns that concerns no claim) is dropped here. */
+/* An event of the ring. What is not worth a line (a netns that concerns no claim, what slots_event() takes in) is dropped here. */
 void events_feed(struct events *events, const struct warden_event *event);
 
 /*

@@ -391,7 +391,7 @@ t_pins_put_back() {
 }
 
 pins_are_whole() {
-	[ "$(ls "$warden_pins"/maps-*)" = $'cdevs\nclaims\ncm_classes\ncounters\ndevices\nevents\nmajors\nmerges\nown\nowners\nsettings' ] &&
+	[ "$(ls "$warden_pins"/maps-*)" = $'cdevs\nclaims\ncm_classes\ncounters\ndevices\nevents\nmajors\nmerges\nown\nowners\npod_cgroups\npod_leaves\npod_netns\npods\nsettings' ] &&
 		[ "$(find "$warden_pins/links" -type f | wc -l)" = "$(ctl status --json | grep -o '"state":"pinned"' | wc -l)" ]
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "packet/slots.h"
+#include "packet/vf_slots.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -13,7 +13,7 @@
 
 #include "lib/util.h"
 
-struct slots {
+struct vf_slots {
 	const struct loader_packets *maps;
 	bool *taken;
 	int cpus;
@@ -22,9 +22,9 @@ struct slots {
 	size_t told_size;
 };
 
-int slots_open(struct slots **slots, const struct loader_packets *maps, struct err *err)
+int vf_slots_open(struct vf_slots **slots, const struct loader_packets *maps, struct err *err)
 {
-	struct slots *s = calloc(1, sizeof(*s));
+	struct vf_slots *s = calloc(1, sizeof(*s));
 	long page = sysconf(_SC_PAGESIZE);
 
 	if (!s)
@@ -41,11 +41,11 @@ int slots_open(struct slots **slots, const struct loader_packets *maps, struct e
 		return 0;
 	}
 	fail(err, -errno, "map vf_told: %s", strerror(errno));
-	slots_close(s);
+	vf_slots_close(s);
 	return -ENOMEM;
 }
 
-void slots_close(struct slots *s)
+void vf_slots_close(struct vf_slots *s)
 {
 	if (!s)
 		return;
@@ -63,7 +63,7 @@ static uint32_t place_of(uint32_t slot, enum warden_direction direction)
 	return slot * DIRECTION_COUNT + direction;
 }
 
-static int slot_clear(struct slots *s, uint32_t slot)
+static int slot_clear(struct vf_slots *s, uint32_t slot)
 {
 	memset(s->stats, 0, (size_t)s->cpus * sizeof(*s->stats));
 	for (enum warden_direction d = 0; d < DIRECTION_COUNT; d++) {
@@ -76,7 +76,7 @@ static int slot_clear(struct slots *s, uint32_t slot)
 	return 0;
 }
 
-int slots_take(struct slots *s, const struct warden_vf *vf)
+int vf_slots_take(struct vf_slots *s, const struct warden_vf *vf)
 {
 	uint32_t slot = 0;
 	int r;
@@ -94,12 +94,12 @@ int slots_take(struct slots *s, const struct warden_vf *vf)
 	return (int)slot;
 }
 
-void slots_free(struct slots *s, uint32_t slot)
+void vf_slots_free(struct vf_slots *s, uint32_t slot)
 {
 	s->taken[slot] = false;
 }
 
-void slots_place(struct slots *s, const struct warden_vf_key *vf, uint32_t slot, bool alone)
+void vf_slots_place(struct vf_slots *s, const struct warden_vf_key *vf, uint32_t slot, bool alone)
 {
 	const struct warden_vf_place place = { .ifindex = alone ? vf->ifindex : 0, .slot = alone ? slot : 0 };
 	uint32_t at = vf->ifindex % WARDEN_VF_PLACES;
@@ -107,22 +107,22 @@ void slots_place(struct slots *s, const struct warden_vf_key *vf, uint32_t slot,
 	bpf_map_update_elem(s->maps->map_places, &at, &place, BPF_ANY); /* an array takes it */
 }
 
-int slots_point(struct slots *s, const struct warden_vf_key *vf, uint32_t slot, bool alone)
+int vf_slots_point(struct vf_slots *s, const struct warden_vf_key *vf, uint32_t slot, bool alone)
 {
 	if (bpf_map_update_elem(s->maps->map_slots, vf, &slot, BPF_ANY))
 		return -errno;
-	slots_place(s, vf, slot, alone);
+	vf_slots_place(s, vf, slot, alone);
 	return 0;
 }
 
-void slots_forget(struct slots *s, const struct warden_vf_key *vf)
+void vf_slots_forget(struct vf_slots *s, const struct warden_vf_key *vf)
 {
-	slots_place(s, vf, 0, false);
+	vf_slots_place(s, vf, 0, false);
 	bpf_map_delete_elem(s->maps->map_slots, vf);
 }
 
 /* It waits for the grace period in which every program ends that has begun before. */
-void slots_settle(void)
+void vf_slots_settle(void)
 {
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
@@ -141,7 +141,7 @@ static void add_lines(const struct warden_vf_stats *stats, struct packet_flow fl
 	}
 }
 
-void slots_count(const struct slots *s, uint32_t slot, struct packet_counts *sum)
+void vf_slots_count(const struct vf_slots *s, uint32_t slot, struct packet_counts *sum)
 {
 	for (enum warden_direction d = 0; d < DIRECTION_COUNT; d++) {
 		uint32_t place = place_of(slot, d);
@@ -199,8 +199,8 @@ static void sweep_one(struct sweep *s, struct warden_vf_told *told, enum warden_
 }
 
 /* Which class and which PCP, or what of the source it was, is not kept for those. */
-bool slots_sweep(struct slots *slots, uint32_t slot, const struct warden_vf *vf, bool all,
-		 void (*tell)(const struct warden_event *event, void *ctx), void *ctx)
+bool vf_slots_sweep(struct vf_slots *slots, uint32_t slot, const struct warden_vf *vf, bool all,
+		    void (*tell)(const struct warden_event *event, void *ctx), void *ctx)
 {
 	struct sweep s = { .vf = vf, .all = all, .tell = tell, .ctx = ctx };
 
