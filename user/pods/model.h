@@ -20,14 +20,14 @@
 #include "track/track.h"
 
 /* Who says something of pods; the names are public. */
-#define POD_SOURCES(X)                                                                   \
-	X(ATTACH, "attach") /* the journal of the warden's own attachments */            \
-	X(KUBELET, "kubelet") /* its PodResources socket */                              \
-	X(CHECKPOINT, "checkpoint") /* the file of its device manager */                 \
-	X(API, "api") /* the Kubernetes API */                                           \
-	X(PROC, "proc") /* cgroups and netns of processes */                             \
-	X(DEVINFO, "devinfo") /* Multus' and the device plugin's files */                \
-	X(CLAIM, "claim") /* a claim that somebody made by request */                    \
+#define POD_SOURCES(X)                                                        \
+	X(ATTACH, "attach") /* the journal of the warden's own attachments */ \
+	X(KUBELET, "kubelet") /* its PodResources socket */                   \
+	X(CHECKPOINT, "checkpoint") /* the file of its device manager */      \
+	X(API, "api") /* the Kubernetes API */                                \
+	X(PROC, "proc") /* cgroups and netns of processes */                  \
+	X(DEVINFO, "devinfo") /* Multus' and the device plugin's files */     \
+	X(CLAIM, "claim") /* a claim that somebody made by request */         \
 	X(NETNS, "netns") /* the name of a netns, or the unit of a process in it: no Kubernetes */
 
 enum pod_source {
@@ -78,7 +78,8 @@ struct model_input {
 	const struct model_attachment *attachments;
 	size_t attachment_count;
 	const struct scan *scan;
-	const struct kube_grants *granted; /* NULL: neither the kubelet nor its checkpoint answers; empty: it gave nothing */
+	const struct kube_grants
+		*granted; /* NULL: neither the kubelet nor its checkpoint answers; empty: it gave nothing */
 	bool by_checkpoint; /* `granted` is the checkpoint's, whose pods have UIDs and no names */
 	const struct kube_grants *allocatable;
 	const struct kube_pods *api;
@@ -111,11 +112,13 @@ struct model_network {
 struct model_pod {
 	char namespace[64], name[254]; /* "": no source tells */
 	char uid[POD_UID_LEN]; /* likewise */
-	char owner[WARDEN_OWNER_LEN]; /* NAMESPACE/NAME; without a name "pod-uid/UID"; without Kubernetes "netns/NAME", "unit/NAME" */
+	char owner
+		[WARDEN_OWNER_LEN]; /* NAMESPACE/NAME; without a name "pod-uid/UID"; without Kubernetes "netns/NAME", "unit/NAME" */
 	unsigned int sources; /* 1 << enum pod_source */
 	struct netns_id netns; /* cookie 0: not known */
 	bool host_network;
-	bool ended; /* the API has it as Succeeded or Failed: its devices are free for others */
+	bool ended; /* the API has it as Succeeded or Failed, or not at all while the checkpoint has: its devices are free for others */
+	bool deleting; /* its end has been asked for */
 	struct cgroup_ref cgroup; /* id 0: not known */
 	pid_t pid; /* of its oldest container; 0: none seen */
 	struct model_container *containers;
@@ -145,11 +148,11 @@ struct model_device {
 };
 
 /* Two sources that cannot both be right. The names of the rules are events' and checks'. */
-#define CONTRADICTIONS(X)                                                                                          \
-	X(POD, "track.pod") /* one source says pod A, another one pod B */                                         \
-	X(STRAY, "track.stray") /* in a pod, and nobody allocated it */                                            \
-	X(MISSING, "track.missing") /* allocated, and not in the pod */                                            \
-	X(SPLIT, "track.split") /* netdev and RDMA device are in different netns */                                \
+#define CONTRADICTIONS(X)                                                           \
+	X(POD, "track.pod") /* one source says pod A, another one pod B */          \
+	X(STRAY, "track.stray") /* in a pod, and nobody allocated it */             \
+	X(MISSING, "track.missing") /* allocated, and not in the pod */             \
+	X(SPLIT, "track.split") /* netdev and RDMA device are in different netns */ \
 	X(SHARED_PLUGIN, "exclusive.shared-plugin") /* the shared RDMA device plugin beside the SR-IOV one */
 
 enum contradiction_rule {
