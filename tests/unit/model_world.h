@@ -22,7 +22,7 @@
 
 #include "common/test.h"
 #include "lib/util.h"
-#include "pods/model.h"
+#include "model/model.h"
 
 #define HOST 1
 #define VF2 "0000:3b:00.2"

@@ -3,8 +3,8 @@
 #ifndef WARDEN_PODS_INTERNAL_H
 #define WARDEN_PODS_INTERNAL_H
 
-#include "pods/index.h"
-#include "pods/model.h"
+#include "model/index.h"
+#include "model/model.h"
 
 struct join {
 	const struct model_input *in;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/util.h"
-#include "pods/internal.h"
+#include "model/internal.h"
 
 const enum pod_source trusted[TRUSTED] = { POD_SOURCE_ATTACH,     POD_SOURCE_CLAIM, POD_SOURCE_KUBELET,
 					   POD_SOURCE_CHECKPOINT, POD_SOURCE_PROC,  POD_SOURCE_NETNS };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pods/index.h"
+#include "model/index.h"
 
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
 #include "cni/result.h"
 #include "lib/json.h"
 #include "lib/util.h"
-#include "pods/internal.h"
+#include "model/internal.h"
 
 #define NETWORKS_MAX 64 /* of a pod; it has no more interfaces than that by any plugin's result, either */
 

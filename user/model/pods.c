@@ -4,7 +4,7 @@
 
 #include "lib/names.h"
 #include "lib/util.h"
-#include "pods/internal.h"
+#include "model/internal.h"
 
 /* ---- the table ---- */
 

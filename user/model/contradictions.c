@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/util.h"
-#include "pods/internal.h"
+#include "model/internal.h"
 
 static const char *const rule_names[] = {
 #define X(id, name) [CONTRADICTION_##id] = name,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pods/model.h"
+#include "model/model.h"
 
 #include <string.h>
 
 #include "lib/util.h"
-#include "pods/internal.h"
+#include "model/internal.h"
 
 static const char *const source_names[] = {
 #define X(id, name) [POD_SOURCE_##id] = name,
