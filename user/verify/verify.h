@@ -14,7 +14,7 @@
 
 #include "lib/err.h"
 #include "lib/netns.h"
-#include "pods/model.h"
+#include "model/model.h"
 #include "rdma/rdma.h"
 
 enum verify_result { VERIFY_PASS, VERIFY_FAIL, VERIFY_UNKNOWN };

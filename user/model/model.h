@@ -78,8 +78,8 @@ struct model_input {
 	const struct model_attachment *attachments;
 	size_t attachment_count;
 	const struct scan *scan;
-	const struct kube_grants
-		*granted; /* NULL: neither the kubelet nor its checkpoint answers; empty: it gave nothing */
+	/* NULL: neither the kubelet nor its checkpoint answers; empty: it gave nothing. */
+	const struct kube_grants *granted;
 	bool by_checkpoint; /* `granted` is the checkpoint's, whose pods have UIDs and no names */
 	const struct kube_grants *allocatable;
 	const struct kube_pods *api;
@@ -112,12 +112,14 @@ struct model_network {
 struct model_pod {
 	char namespace[64], name[254]; /* "": no source tells */
 	char uid[POD_UID_LEN]; /* likewise */
-	char owner
-		[WARDEN_OWNER_LEN]; /* NAMESPACE/NAME; without a name "pod-uid/UID"; without Kubernetes "netns/NAME", "unit/NAME" */
+	/* NAMESPACE/NAME; without a name "pod-uid/UID"; without Kubernetes "netns/NAME", "unit/NAME", or as an attachment has it. */
+	char owner[WARDEN_OWNER_LEN];
 	unsigned int sources; /* 1 << enum pod_source */
 	struct netns_id netns; /* cookie 0: not known */
 	bool host_network;
-	bool ended; /* the API has it as Succeeded or Failed: its devices are free for others */
+	/* The API has it as Succeeded or Failed, or has it not and the checkpoint alone does: its devices are free for others. */
+	bool ended;
+	bool deleting; /* its end has been asked for */
 	struct cgroup_ref cgroup; /* id 0: not known */
 	pid_t pid; /* of its oldest container; 0: none seen */
 	struct model_container *containers;
