@@ -61,7 +61,8 @@ struct inside_node {
 	char container[CONTAINER_ID_LEN];
 	char name[32]; /* as the container calls it, in printable ASCII */
 	dev_t dev;
-	char cdev[32]; /* what the kernel calls the node with that number, whatever its name there; "": none of the RDMA stack */
+	char cdev
+		[32]; /* what the kernel calls the node with that number, whatever its name there; "": none of the RDMA stack */
 };
 
 struct inside_pod {
@@ -78,7 +79,8 @@ struct inside_pod {
 };
 
 struct verify_inside {
-	struct inside_pod *pods; /* those of the model that have a netns of their own and a device, or were promised one */
+	struct inside_pod
+		*pods; /* those of the model that have a netns of their own and a device, or were promised one */
 	size_t count;
 };
 
@@ -100,6 +102,7 @@ struct verify_policy_vfs { /* of the node's policy, by PF */
 struct verify_resource { /* of the node's policy: the VFs that are to be advertised under a name */
 	char name[64]; /* without the domain */
 	unsigned int vfs;
+	bool rdma; /* each of them is to have an RDMA device */
 };
 
 struct verify_source {
@@ -140,7 +143,8 @@ struct verify_node {
  * Judges: calls `tell` for each check, those of the node first, then pod by pod in the model's order. `owner` not NULL: that pod's
  * alone; -ENOENT when there is none of that name. Each check tells at most one result for one subject.
  */
-int verify_judge(const struct model *model, const struct verify_inside *inside, const struct verify_node *node, const char *owner,
-		 void (*tell)(const struct verify_check *check, void *ctx), void *ctx, struct err *err);
+int verify_judge(const struct model *model, const struct verify_inside *inside, const struct verify_node *node,
+		 const char *owner, void (*tell)(const struct verify_check *check, void *ctx), void *ctx,
+		 struct err *err);
 
 #endif
