@@ -64,29 +64,29 @@ static int parse_address_attr(const struct nlattr *attr, void *ctx)
 	return MNL_CB_OK;
 }
 
+struct address_walk {
+	void (*visit)(uint32_t ifindex, const uint8_t address[16], void *ctx);
+	void *ctx;
+};
+
 static int parse_address(const struct nlmsghdr *h, void *ctx)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
+	uint8_t mapped[16] = { [10] = 0xff, [11] = 0xff }; /* RFC 4291, 2.5.5.2 */
+	const struct address_walk *walk = ctx;
 	struct address a = {};
-	struct netdev *d = ctx;
 	const void *own;
 
 	if (h->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(h) < sizeof(*ifa) ||
-	    ifa->ifa_index != d->ifindex || (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6))
+	    (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6))
 		return MNL_CB_OK;
 	a.family = ifa->ifa_family;
 	mnl_attr_parse(h, sizeof(*ifa), parse_address_attr, &a);
 	own = a.local ? a.local : a.address;
 	if (!own)
 		return MNL_CB_OK;
-	if (d->addresses < NETDEV_ADDRESSES) {
-		uint8_t *to = d->address[d->addresses];
-
-		memset(to, 0, 10);
-		memset(to + 10, 0xff, 2); /* RFC 4291, 2.5.5.2 */
-		memcpy(a.family == AF_INET ? to + 12 : to, own, a.family == AF_INET ? 4 : 16);
-	}
-	d->addresses++;
+	memcpy(a.family == AF_INET ? mapped + 12 : mapped, own, a.family == AF_INET ? 4 : 16);
+	walk->visit(ifa->ifa_index, mapped, walk->ctx);
 	return MNL_CB_OK;
 }
 
@@ -100,19 +100,39 @@ static int read_link(struct rtnl *nl, struct netdev *netdev)
 	return rtnl_talk(nl, h, parse_link, netdev);
 }
 
-/* Of all netdevs where the kernel does not filter by index. */
-static int read_addresses(struct rtnl *nl, struct netdev *netdev)
+/* Of all netdevs where the kernel does not filter by index, and with index 0. */
+static int read_addresses(struct rtnl *nl, uint32_t ifindex, struct address_walk *walk)
 {
 	char buf[256];
 	struct nlmsghdr *h = rtnl_request(buf, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
 	struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
 
-	ifa->ifa_index = netdev->ifindex;
-	return rtnl_talk(nl, h, parse_address, netdev);
+	ifa->ifa_index = ifindex;
+	return rtnl_talk(nl, h, parse_address, walk);
+}
+
+int netdev_address_each(struct rtnl *nl, void (*visit)(uint32_t ifindex, const uint8_t address[16], void *ctx),
+			void *ctx)
+{
+	struct address_walk walk = { .visit = visit, .ctx = ctx };
+
+	return read_addresses(nl, 0, &walk);
+}
+
+static void take_address(uint32_t ifindex, const uint8_t address[16], void *ctx)
+{
+	struct netdev *d = ctx;
+
+	if (ifindex != d->ifindex)
+		return;
+	if (d->addresses < NETDEV_ADDRESSES)
+		memcpy(d->address[d->addresses], address, sizeof(d->address[0]));
+	d->addresses++;
 }
 
 int netdev_read(int netns_fd, uint32_t ifindex, struct netdev *netdev)
 {
+	struct address_walk walk = { .visit = take_address, .ctx = netdev };
 	_cleanup_(rtnl_close) struct rtnl *nl = NULL;
 	int r;
 
@@ -122,7 +142,7 @@ int netdev_read(int netns_fd, uint32_t ifindex, struct netdev *netdev)
 		r = read_link(nl, netdev);
 	if (!r && !netdev->name[0])
 		r = -ENODEV;
-	return r ? r : read_addresses(nl, netdev);
+	return r ? r : read_addresses(nl, ifindex, &walk);
 }
 
 /* ---- what changes ---- */

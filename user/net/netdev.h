@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "net/rtnl.h"
 
 #define NETDEV_ADDRESSES 8
 
@@ -25,6 +26,10 @@ struct netdev {
 
 /* The netdev with that index in the netns: 0, -ENODEV, or another -errno. */
 int netdev_read(int netns_fd, uint32_t ifindex, struct netdev *netdev);
+
+/* Visits each address of each netdev, IPv4 as ::ffff:a.b.c.d: 0 or -errno, -EINTR when they changed meanwhile. */
+int netdev_address_each(struct rtnl *nl, void (*visit)(uint32_t ifindex, const uint8_t address[16], void *ctx),
+			void *ctx);
 
 /*
  * Word of changes in every netns that has an identity (netwatch_identify): links, addresses, traffic control. The socket

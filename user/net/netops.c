@@ -111,7 +111,7 @@ struct link_walk {
 
 static int visit_link(const struct nlmsghdr *h, void *ctx)
 {
-	struct link_walk *walk = ctx;
+	const struct link_walk *walk = ctx;
 	struct netdev_link link = {};
 
 	parse_link(h, &link);
@@ -135,29 +135,19 @@ struct parent_search {
 	uint32_t found;
 };
 
-static int match_parent(const struct nlmsghdr *h, void *ctx)
+static void match_parent(const struct netdev_link *link, void *ctx)
 {
 	struct parent_search *search = ctx;
-	struct netdev_link link = {};
 
-	parse_link(h, &link);
-	if (!search->found && !strcmp(link.parent, search->parent))
-		search->found = link.ifindex;
-	return MNL_CB_OK;
+	if (!search->found && !strcmp(link->parent, search->parent))
+		search->found = link->ifindex;
 }
 
 int netdev_find_parent(struct rtnl *nl, const char *parent)
 {
 	struct parent_search search = { .parent = parent };
-	struct nlmsghdr *h;
-	char buf[256];
-	int r;
+	int r = parent[0] ? netdev_link_each(nl, match_parent, &search) : -ENODEV;
 
-	if (!parent[0])
-		return -ENODEV;
-	h = rtnl_request(buf, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
-	mnl_attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	r = rtnl_talk(nl, h, match_parent, &search);
 	if (r)
 		return r;
 	return search.found ? (int)search.found : -ENODEV;

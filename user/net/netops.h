@@ -39,7 +39,7 @@ int netdev_find_parent(struct rtnl *nl, const char *parent);
 /* 0, -ENODEV or another -errno. */
 int netdev_link_get(struct rtnl *nl, uint32_t ifindex, struct netdev_link *link);
 
-/* Calls `visit` for each netdev of the netns: 0, or -errno of the dump. One that changes meanwhile may be visited twice, or not at all. */
+/* Visits each netdev of the netns: 0 or -errno, -EINTR when they changed meanwhile. */
 int netdev_link_each(struct rtnl *nl, void (*visit)(const struct netdev_link *link, void *ctx), void *ctx);
 
 struct netdev_target {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -119,10 +120,11 @@ static int private_sysfs(void *ctx)
 }
 
 /* Entries that are not in use read as zeros, or cannot be read. */
-static bool is_gid(int dir, const char *entry, const uint8_t gid[16])
+static bool read_gid(int dir, const char *entry, uint8_t gid[16])
 {
+	static const uint8_t unused[16];
 	_cleanup_close_ int fd = openat(dir, entry, O_RDONLY | O_CLOEXEC);
-	char text[64], wanted[64];
+	char text[64];
 	ssize_t len;
 
 	if (fd < 0)
@@ -132,18 +134,17 @@ static bool is_gid(int dir, const char *entry, const uint8_t gid[16])
 		return false;
 	text[len] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	for (size_t i = 0; i < 8; i++) /* each time over the NUL of the one before */
-		snprintf(wanted + i * 5, 6, "%02x%02x%s", gid[i * 2], gid[i * 2 + 1], i < 7 ? ":" : "");
-	return !strcmp(text, wanted);
+	return inet_pton(AF_INET6, text, gid) == 1 && memcmp(gid, unused, sizeof(unused)) != 0;
 }
 
-/* 1: it is there, 0: not yet, or -errno. */
-static int look_for_gid(int sysfs, const char *name, const uint8_t gid[16])
+/* 0, -errno, or the nonzero answer of `visit`. */
+static int gid_each(int sysfs, const char *name, int (*visit)(const uint8_t gid[16], void *ctx), void *ctx)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 	char path[128];
-	int fd;
+	uint8_t gid[16];
+	int fd, r = 0;
 
 	if (strchr(name, '/') || try_snprintf(path, sizeof(path), "class/infiniband/%s/ports/1/gids", name))
 		return -EINVAL;
@@ -155,10 +156,42 @@ static int look_for_gid(int sysfs, const char *name, const uint8_t gid[16])
 		close(fd);
 		return -ENOMEM;
 	}
-	while ((entry = readdir(dir)))
-		if (entry->d_name[0] != '.' && is_gid(fd, entry->d_name, gid))
-			return 1;
+	while (!r && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && read_gid(fd, entry->d_name, gid))
+			r = visit(gid, ctx);
+	return r;
+}
+
+struct gid_list {
+	uint8_t (*gids)[16];
+	size_t room, count;
+};
+
+static int take_gid(const uint8_t gid[16], void *ctx)
+{
+	struct gid_list *list = ctx;
+
+	for (size_t i = 0; i < list->count && i < list->room; i++)
+		if (!memcmp(list->gids[i], gid, sizeof(list->gids[i])))
+			return 0;
+	if (list->count < list->room)
+		memcpy(list->gids[list->count], gid, sizeof(list->gids[0]));
+	list->count++;
 	return 0;
+}
+
+int rdma_gids(int netns_fd, const char *name, uint8_t (*gids)[16], size_t room)
+{
+	_cleanup_close_ int sysfs = netns_call(netns_fd, private_sysfs, NULL);
+	struct gid_list list = { .gids = gids, .room = room };
+	int r = sysfs < 0 ? sysfs : gid_each(sysfs, name, take_gid, &list);
+
+	return r ? r : (int)list.count;
+}
+
+static int is_gid(const uint8_t gid[16], void *ctx)
+{
+	return !memcmp(gid, ctx, 16);
 }
 
 /* The kernel fills the table in a work of its own (ib_core's roce_gid_mgmt.c) and tells nobody when it has. */
@@ -167,12 +200,14 @@ static int wait_gid(int netns_fd, const char *name, const uint8_t gid[16], int t
 	uint64_t deadline = boot_ns() + (uint64_t)timeout_ms * 1000000;
 	_cleanup_close_ int sysfs = netns_call(netns_fd, private_sysfs, NULL);
 	struct timespec pause = { .tv_nsec = 1000000 };
+	uint8_t wanted[16];
 	int r;
 
 	if (sysfs < 0)
 		return sysfs;
+	memcpy(wanted, gid, sizeof(wanted));
 	for (;;) {
-		r = look_for_gid(sysfs, name, gid);
+		r = gid_each(sysfs, name, is_gid, wanted);
 		if (r)
 			return r < 0 ? r : 0;
 		if (boot_ns() >= deadline)

@@ -213,56 +213,53 @@ int rdma_uverbs(struct rdma_nl *nl, uint32_t index, dev_t *dev)
 	return 0;
 }
 
-struct text {
-	uint16_t type;
-	char *to;
-	size_t size;
-};
-
-static int parse_text(const struct nlmsghdr *h, void *data)
+static struct nlmsghdr *port_request(struct rdma_nl *nl, char *buf, int command, uint32_t index, uint32_t port)
 {
-	struct text *t = data;
+	struct nlmsghdr *h = rdma_request(nl, buf, command, 0);
 
-	string_get(h, t->type, t->to, t->size);
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
+	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_PORT_INDEX, port);
+	return h;
+}
+
+static int parse_port(const struct nlmsghdr *h, void *data)
+{
+	const struct nlattr *state = attr_get(h, RDMA_NLDEV_ATTR_PORT_STATE, MNL_TYPE_U8);
+	const struct nlattr *ifindex = attr_get(h, RDMA_NLDEV_ATTR_NDEV_INDEX, MNL_TYPE_U32);
+	struct rdma_port *port = data;
+
+	if (state)
+		port->state = mnl_attr_get_u8(state);
+	if (ifindex)
+		port->ifindex = mnl_attr_get_u32(ifindex);
+	string_get(h, RDMA_NLDEV_ATTR_NDEV_NAME, port->netdev, sizeof(port->netdev));
 	return MNL_CB_OK;
+}
+
+int rdma_port_get(struct rdma_nl *nl, uint32_t index, struct rdma_port *port)
+{
+	char buf[256];
+
+	*port = (struct rdma_port){};
+	return rdma_talk(nl, port_request(nl, buf, RDMA_NLDEV_CMD_PORT_GET, index, 1), parse_port, port);
 }
 
 int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size)
 {
-	struct text t = { .type = RDMA_NLDEV_ATTR_NDEV_NAME, .to = to, .size = size };
-	struct nlmsghdr *h;
-	char buf[256];
+	struct rdma_port port;
+	int r = rdma_port_get(nl, index, &port);
 
-	to[0] = '\0';
-	h = rdma_request(nl, buf, RDMA_NLDEV_CMD_PORT_GET, 0);
-	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
-	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_PORT_INDEX, 1);
-	return rdma_talk(nl, h, parse_text, &t);
-}
-
-static int parse_ifindex(const struct nlmsghdr *h, void *data)
-{
-	const struct nlattr *attr = attr_get(h, RDMA_NLDEV_ATTR_NDEV_INDEX, MNL_TYPE_U32);
-
-	if (attr)
-		*(uint32_t *)data = mnl_attr_get_u32(attr);
-	return MNL_CB_OK;
+	snprintf(to, size, "%s", port.netdev);
+	return r;
 }
 
 int rdma_port_ifindex(struct rdma_nl *nl, uint32_t index, uint32_t *ifindex)
 {
-	struct nlmsghdr *h;
-	char buf[256];
-	int r;
+	struct rdma_port port;
+	int r = rdma_port_get(nl, index, &port);
 
-	*ifindex = 0;
-	h = rdma_request(nl, buf, RDMA_NLDEV_CMD_PORT_GET, 0);
-	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
-	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_PORT_INDEX, 1);
-	r = rdma_talk(nl, h, parse_ifindex, ifindex);
-	if (r)
-		return r;
-	return *ifindex ? 0 : -ENODEV;
+	*ifindex = port.ifindex;
+	return r ? r : port.ifindex ? 0 : -ENODEV;
 }
 
 /* ---- usage ---- */
@@ -371,15 +368,6 @@ static int parse_counters(const struct nlmsghdr *h, void *data)
 		if (mnl_attr_validate(entry, MNL_TYPE_NESTED) >= 0)
 			counter_entry(entry, w);
 	return MNL_CB_OK;
-}
-
-static struct nlmsghdr *port_request(struct rdma_nl *nl, char *buf, int command, uint32_t index, uint32_t port)
-{
-	struct nlmsghdr *h = rdma_request(nl, buf, command, 0);
-
-	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
-	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_PORT_INDEX, port);
-	return h;
 }
 
 /*

@@ -52,6 +52,15 @@ int rdma_for_each(struct rdma_nl *nl, int (*visit)(const struct rdma_device *dev
 /* The dev_t of a device's uverbs node. 0 or -errno. */
 int rdma_uverbs(struct rdma_nl *nl, uint32_t index, dev_t *dev);
 
+struct rdma_port {
+	uint8_t state; /* enum ib_port_state; 0: not told */
+	uint32_t ifindex; /* of the netdev behind it; 0: it is in another netns, or there is none */
+	char netdev[RDMA_NAME_MAX]; /* its name, likewise "" */
+};
+
+/* Port 1: 0 or -errno. */
+int rdma_port_get(struct rdma_nl *nl, uint32_t index, struct rdma_port *port);
+
 /* The name of the netdev behind port 1; "" when it is in another netns or there is none. */
 int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size);
 
@@ -99,6 +108,12 @@ int rdma_find(struct rdma_nl *nl, const char *name, struct rdma_device *device);
  * -errno. Without ib_uverbs nothing tells whose a device is, and there are none.
  */
 int rdma_find_children(struct rdma_nl *nl, const char *parent, struct rdma_device *devices, size_t room);
+
+/*
+ * The GIDs of port 1 of the device, by its name in that netns, each once although the table has it for RoCE v1 and v2: how many
+ * there are, of which the first `room` are told, or -ENODEV or another -errno.
+ */
+int rdma_gids(int netns_fd, const char *name, uint8_t (*gids)[16], size_t room);
 
 /*
  * Waits until port 1 of the device, by its name in that netns, has the address as a GID (IPv4 as ::ffff:a.b.c.d): 0, or

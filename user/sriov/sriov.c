@@ -93,6 +93,15 @@ int sriov_vf_number(const char *pci, uint32_t *number)
 	return -ENODEV;
 }
 
+bool sriov_is_pf(const char *pci)
+{
+	char path[PATH_MAX], line[16];
+	uint64_t total;
+
+	return pci[0] && !strchr(pci, '/') && !try_snprintf(path, sizeof(path), SYSFS_PCI "/%s/sriov_totalvfs", pci) &&
+	       !read_line(path, line, sizeof(line)) && !parse_u64(line, 10, 1, UINT16_MAX, &total);
+}
+
 static bool is_user_driver(const char *name)
 {
 	static const char *const drivers[] = { "vfio-pci", "uio_pci_generic", "igb_uio" };

@@ -4,6 +4,7 @@
 #define WARDEN_SRIOV_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -72,6 +73,9 @@ enum sriov_driver {
 	SRIOV_DRIVER_NETDEV, /* any of the kernel's own */
 	SRIOV_DRIVER_USER, /* vfio-pci, uio_pci_generic, igb_uio: the function belongs to a process */
 };
+
+/* The function has VFs, or could have. */
+bool sriov_is_pf(const char *pci);
 
 /* What the function is bound to and, where `name` is not NULL, the driver's name, "" without one. -ENODEV: no such function. */
 int sriov_driver_get(const char *pci, enum sriov_driver *driver, char *name, size_t size);

@@ -43,7 +43,7 @@ struct inside_netdev {
 	uint8_t mac[6];
 	bool up, carrier;
 	uint8_t address[INSIDE_ADDRESSES][16]; /* IPv4 as ::ffff:a.b.c.d; without link-local ones */
-	size_t addresses;
+	size_t addresses; /* how many it has; those beyond INSIDE_ADDRESSES are not in `address` */
 };
 
 struct inside_rdma {
@@ -51,15 +51,18 @@ struct inside_rdma {
 	uint32_t index;
 	uint8_t port_state; /* of port 1, IB_PORT_*; 4 is ACTIVE; 0: not known */
 	char netdev[IF_NAMESIZE]; /* of port 1, in this netns; "" */
-	uint8_t gid[INSIDE_GIDS][16];
-	size_t gids;
+	uint8_t gid[INSIDE_GIDS][16]; /* each once */
+	size_t gids; /* how many it has; those beyond INSIDE_GIDS are not in `gid` */
+	int gids_error; /* -errno: they could not be read */
 };
 
 /* A node of the RDMA stack in a container's /dev/infiniband. */
 struct inside_node {
 	char container[CONTAINER_ID_LEN];
-	char name[32];
+	char name[32]; /* as the container calls it, in printable ASCII */
 	dev_t dev;
+	char cdev
+		[32]; /* what the kernel calls the node with that number, whatever its name there; "": none of the RDMA stack */
 };
 
 struct inside_pod {
@@ -72,6 +75,7 @@ struct inside_pod {
 	struct inside_node *nodes;
 	size_t node_count;
 	bool nodes_seen; /* a container's /dev could be looked into */
+	bool nodes_cut; /* there are more entries than are looked at */
 };
 
 struct verify_inside {
@@ -80,7 +84,10 @@ struct verify_inside {
 	size_t count;
 };
 
-/* Looks into each pod. 0 or -ENOMEM; what cannot be seen of a pod is said with it. */
+/*
+ * Looks into each pod. 0 or -ENOMEM; what cannot be seen of a pod is said with it. RDMA devices that are not the pod's own are told by
+ * name and index alone. What lies in a pod is its own to choose: all of it is bounded.
+ */
 int verify_look(const struct model *model, struct verify_inside *inside, struct err *err);
 void verify_inside_free(struct verify_inside *inside);
 
@@ -95,6 +102,7 @@ struct verify_policy_vfs { /* of the node's policy, by PF */
 struct verify_resource { /* of the node's policy: the VFs that are to be advertised under a name */
 	char name[64]; /* without the domain */
 	unsigned int vfs;
+	bool rdma; /* each of them is to have an RDMA device */
 };
 
 struct verify_source {
