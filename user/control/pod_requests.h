@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "control/server.h"
-#include "pods/model.h"
+#include "model/model.h"
 
 struct services;
 

@@ -15,7 +15,7 @@
 
 #include "lib/err.h"
 #include "lib/loop.h"
-#include "pods/model.h"
+#include "model/model.h"
 #include "pods/sources.h"
 
 struct attach;

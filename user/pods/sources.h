@@ -15,7 +15,7 @@
 #include "kube/grants.h"
 #include "kube/scan.h"
 #include "lib/err.h"
-#include "pods/model.h"
+#include "model/model.h"
 
 /* Of one source, by the clock of boot_ns(). */
 struct source_health {
