@@ -38,6 +38,7 @@
 #include "lib/work.h"
 #include "loader/loader.h"
 #include "packet/packets.h"
+#include "pods/pods.h"
 #include "pods/slots.h"
 #include "qos/effects.h"
 #include "qos/sample.h"
@@ -66,6 +67,7 @@ struct daemon {
 	struct loader *loader;
 	struct track *track;
 	struct slots *slots;
+	struct pods *pods;
 	struct events *events;
 	struct packets *packets;
 	struct work *work;
@@ -299,6 +301,7 @@ static int on_event(void *ctx, void *data, size_t size)
 		sync_later(d);
 	if (track_event(d->track, ev, &change))
 		events_claim(d->events, &change, 0, 0);
+	pods_event(d->pods, ev);
 	if (ev->rule == RULE_NETNS_END)
 		timer_set(&d->orphan_source, ORPHAN_FIRST_MS, false);
 	return 0;
@@ -623,6 +626,7 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 static void close_parts(struct daemon *d)
 {
 	server_close(d->server);
+	pods_close(d->pods);
 	if (d->stop_ns && work_count(d->work)) {
 		/* They may wait for an IPAM plugin for minutes; the journal says how far they have come. */
 		pr_warn("%u calls are left to the next start", work_count(d->work));
@@ -668,6 +672,29 @@ static int open_attach(struct daemon *d, struct err *err)
 	return 0;
 }
 
+/* Another owner may have another profile; the claim itself is in force already. */
+static void claims_discovered(void *ctx)
+{
+	sync_later(ctx);
+}
+
+static int open_pods(struct daemon *d, struct err *err)
+{
+	const struct pods_options options = { .config = &d->config,
+					      .loop = d->loop,
+					      .track = d->track,
+					      .slots = d->slots,
+					      .events = d->events,
+					      .attach = d->attach,
+					      .claims_changed = claims_discovered,
+					      .ctx = d };
+	int r = pods_open(&d->pods, &options, err);
+
+	d->services.pods = d->pods;
+	d->services.slots = d->slots;
+	return r;
+}
+
 static int serve(struct daemon *d, struct err *err)
 {
 	char socket_path[PATH_MAX];
@@ -691,6 +718,8 @@ static int serve(struct daemon *d, struct err *err)
 		r = write_settings(d, err); /* again: a cgroup may have come before its watch */
 	if (!r)
 		r = open_attach(d, err);
+	if (!r)
+		r = open_pods(d, err);
 	if (!r)
 		r = server_open(&d->server, d->loop, &options, err);
 	if (r)

@@ -2,16 +2,19 @@
 #include "control/cni_requests.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/args.h"
 #include "control/requests.h"
+#include "lib/cgroup.h"
 #include "lib/log.h"
 #include "lib/netns.h"
 #include "lib/util.h"
 #include "lib/work.h"
 #include "packet/packets.h"
+#include "pods/pods.h"
 #include "track/track.h"
 
 /* ---- one call, in a thread of its own ---- */
@@ -170,32 +173,49 @@ static bool is_claimed_so(struct services *s, const struct attach_claim *claim)
 {
 	struct warden_claim now;
 
-	return track_claim_of(s->track, claim->device, &now) && !strcmp(now.owner, claim->owner);
+	return track_claim_of(s->track, claim->device, &now) && !now.discovered && !strcmp(now.owner, claim->owner);
+}
+
+/* The path of the pod's cgroup, which the kubelet has made already, or "": not found, and the netns alone decides. */
+static void pod_enters(struct services *s, const struct attach_claim *claim, int netns, char *to, size_t size)
+{
+	struct cgroup_ref cgroup = {};
+	struct netns_id id;
+
+	to[0] = '\0';
+	if (netns_identify(netns, &id, NULL))
+		return;
+	pods_attaching(s->pods, claim->owner, claim->pod_uid, &id, &cgroup);
+	if (cgroup.id && cgroup_path(cgroup.id, to, size))
+		to[0] = '\0';
 }
 
 static int claim_in_loop(void *ctx)
 {
 	struct hook_call *c = ctx;
+	char cgroup[PATH_MAX];
 	const struct claim_request request = { .device = c->claim->device,
 					       .netns = c->claim->netns_path,
+					       .cgroup = cgroup,
 					       .owner = c->claim->owner,
 					       .resource = c->claim->resource[0] ? c->claim->resource : NULL,
 					       .source = "cni" };
 	struct services *s = c->services;
 	struct claim_change change = { .rule = RULE_CLAIM_SET, .why = "attached" };
-	_cleanup_close_ int netns = -1;
+	_cleanup_close_ int netns = netns_open(c->claim->netns_path, 0, c->err);
 	int r;
 
+	if (netns < 0)
+		return netns;
 	s->drain(s->ctx);
 	if (is_claimed_so(s, c->claim))
 		return 0;
+	pod_enters(s, c->claim, netns, cgroup, sizeof(cgroup));
 	r = track_claim(s->track, &request, &change.index, &change.claim, c->err);
 	if (r)
 		return r;
 	events_claim(s->events, &change, 0, 0);
-	netns = netns_open(c->claim->netns_path, 0, NULL);
-	if (netns >= 0)
-		packets_claimed(s->packets, change.index, &change.claim, netns);
+	packets_claimed(s->packets, change.index, &change.claim, netns);
 	return 0;
 }
 

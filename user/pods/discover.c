@@ -4,14 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/attach.h"
 #include "config/config.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "pods/internal.h"
 #include "report/events.h"
 
-/* For that long the kubelet may tell whose a device is, before what the kernel shows alone decides. */
+/* For that long the kubelet may tell whose a device is, before what the kernel shows alone decides, */
 #define KUBELET_GRACE_NS 700000000ull
+/* and for that long somebody may claim what is in a netns of which nobody knows whose it is. */
+#define NETNS_GRACE_NS 200000000ull
+#define AWAIT_MS 50
+#define GIVE_BACK_MS 1000 /* between two looks at a device that is home and still in use */
+
+static void again(struct pods *p, unsigned int ms)
+{
+	if (!p->again_ms || ms < p->again_ms)
+		p->again_ms = ms;
+}
 
 /* ---- devices that are away ---- */
 
@@ -156,13 +167,21 @@ static bool kubelet_speaks(const struct pods *p)
 	return (socket->on && !socket->absent) || (file->on && !file->absent);
 }
 
+static bool is_young(struct pods *p, const struct away *a, uint64_t grace_ns)
+{
+	if (boot_ns() >= a->since_ns + grace_ns)
+		return false;
+	again(p, AWAIT_MS);
+	return true;
+}
+
 /* The kubelet has not said anything since the device came there, and may yet. */
 static bool kubelet_is_awaited(struct pods *p, const struct away *a)
 {
 	if (!kubelet_speaks(p) || (p->answer.has_granted && p->answer.begun_ns > a->since_ns))
 		return false;
 	pods_want_answer(p);
-	return boot_ns() < a->since_ns + KUBELET_GRACE_NS;
+	return is_young(p, a, KUBELET_GRACE_NS);
 }
 
 static void take_cgroup(struct discovery *d, const struct warden_pod *pod)
@@ -200,6 +219,8 @@ static bool find_owner(struct pods *p, struct away *a, const struct warden_devic
 	}
 	if (p->options.config->discover != DISCOVER_ALL)
 		return false;
+	if (!w->inside && is_young(p, a, NETNS_GRACE_NS))
+		return false;
 	d->owner = w->inside && w->pod.owner[0] ? w->pod.owner : keeper_of(a);
 	d->source = w->inside ? "proc" : "netns";
 	return true;
@@ -230,11 +251,22 @@ static void give_back(struct pods *p, uint32_t index)
 	int r = track_given_back(p->options.track, index, &change);
 
 	if (r == -EBUSY)
-		p->give_back_again = true;
+		again(p, GIVE_BACK_MS);
 	if (r <= 0)
 		return;
 	events_claim(p->options.events, &change, 0, 0);
 	p->options.claims_changed(p->options.ctx);
+}
+
+static int is_of_device(const struct attach_view *view, void *ctx)
+{
+	return view->has_rdma && !strcmp(view->pci, ctx);
+}
+
+/* The warden is attaching it, or has: its claim is that of the attachment. */
+static bool is_attached(struct pods *p, const struct warden_device *device)
+{
+	return device->parent[0] && attach_for_each(p->options.attach, is_of_device, (void *)device->parent);
 }
 
 static void look_at(uint32_t index, const struct warden_device *device, void *ctx)
@@ -248,7 +280,7 @@ static void look_at(uint32_t index, const struct warden_device *device, void *ct
 		give_back(p, index);
 		return;
 	}
-	if (track_claim_get(p->options.track, index, &now) && !now.discovered)
+	if ((track_claim_get(p->options.track, index, &now) && !now.discovered) || is_attached(p, device))
 		return;
 	a = away_put(p, index, &netns);
 	if (a)
@@ -257,7 +289,7 @@ static void look_at(uint32_t index, const struct warden_device *device, void *ct
 
 void discover(struct pods *p)
 {
-	p->give_back_again = false;
+	p->again_ms = 0;
 	for (size_t i = 0; i < p->away_count; i++)
 		p->away[i].seen = false;
 	track_device_each(p->options.track, look_at, p);

@@ -58,7 +58,7 @@ struct pods {
 	struct source settle_timer, round_timer;
 	bool settling; /* settle_timer runs */
 	bool names_wanted; /* the API has told something */
-	bool give_back_again; /* a device is home and still in use */
+	unsigned int again_ms; /* a device is waited for: to be looked at again; 0: none is */
 
 	struct away *away;
 	size_t away_count, away_room;
@@ -76,7 +76,7 @@ void pods_want_pass(struct pods *pods);
 
 /* ---- discover.c ---- */
 
-/* Brings the claims of devices that others attach to what is known now. */
+/* Brings the claims of devices that others attach to what is known now, and sets again_ms. */
 void discover(struct pods *pods);
 
 /* ---- contradict.c ---- */

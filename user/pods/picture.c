@@ -110,7 +110,7 @@ static void take_slot(const struct warden_pod *pod, void *ctx)
 	struct gathered *g = ctx;
 	struct scan_pod *to = scan_find(g, pod->uid);
 
-	if (!to && strlen(pod->uid) < POD_UID_LEN)
+	if (!to && pod->cgroup_id && strlen(pod->uid) < POD_UID_LEN) /* without a cgroup it is the journal's word */
 		to = place_in(g, (void **)&g->scan.pods, &g->pod_room, g->scan.pod_count, sizeof(*to));
 	if (!to)
 		return;
@@ -244,11 +244,12 @@ static bool find_cgroup(const char *base, const char *uid, struct cgroup_ref *cg
 {
 	static const char *const classes[] = { "", "burstable", "besteffort" };
 	char path[PATH_MAX], name[64], tail[POD_UID_LEN + 1];
-	size_t len = strlen(base);
-	bool systemd = len > 6 && !strcmp(base + len - 6, ".slice");
+	const char *slash_at = strrchr(base, '/'), *last = slash_at ? slash_at + 1 : base;
+	size_t len = strlen(last);
+	bool systemd = len > 6 && !strcmp(last + len - 6, ".slice");
 
 	if (try_snprintf(tail, sizeof(tail), "%s", uid) ||
-	    try_snprintf(name, sizeof(name), "%.*s", (int)(systemd ? len - 6 : len), base))
+	    try_snprintf(name, sizeof(name), "%.*s", (int)(systemd ? len - 6 : len), last))
 		return false;
 	for (char *c = tail; systemd && *c; c++)
 		*c = *c == '-' ? '_' : *c;

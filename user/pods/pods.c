@@ -16,7 +16,6 @@
 #include "pods/internal.h"
 
 #define SETTLE_MS 20 /* a device comes with several events */
-#define GIVE_BACK_MS 1000 /* between two looks at one that is home and still in use */
 #define KUBELET_MS 2000 /* for one of its calls */
 #define ANSWER_PERIOD_NS 10000000000ull /* between two questions without a reason, */
 #define PASS_PERIOD_NS 30000000000ull /* and between two passes */
@@ -50,6 +49,15 @@ static void settle_after(struct pods *p, unsigned int ms)
 void pods_settle_soon(struct pods *p)
 {
 	settle_after(p, SETTLE_MS);
+}
+
+static void settle(struct pods *p)
+{
+	if (p->options.config->discover == DISCOVER_OFF)
+		return;
+	discover(p);
+	if (p->again_ms)
+		settle_after(p, p->again_ms);
 }
 
 /* ---- rounds: the sources are asked ---- */
@@ -86,7 +94,7 @@ static void round_ended(struct pods *p)
 {
 	uint64_t cpu = thread_cpu_ns();
 
-	discover(p);
+	settle(p);
 	if (p->pass.begun_ns && p->answer.begun_ns && contradict(p))
 		p->pass_wanted_ns = p->ask_wanted_ns = boot_ns();
 	cpu = thread_cpu_ns() - cpu;
@@ -109,8 +117,9 @@ static bool is_in_scan(const struct warden_pod *pod, void *ctx)
 	const struct node_pass *pass = ctx;
 	char path[PATH_MAX];
 
-	return scan_pod_by_uid(&pass->scan, pod->uid) || !pod->cgroup_id ||
-	       cgroup_path(pod->cgroup_id, path, sizeof(path)) != -ESTALE;
+	if (!pod->cgroup_id)
+		return pod->netns_cookie;
+	return scan_pod_by_uid(&pass->scan, pod->uid) || cgroup_path(pod->cgroup_id, path, sizeof(path)) != -ESTALE;
 }
 
 static void enter_pods(struct pods *p)
@@ -283,9 +292,7 @@ static void settle_ready(struct source *source, uint32_t events)
 	if (p->names_wanted && p->api)
 		slots_each(p->options.slots, name_slot, p);
 	p->names_wanted = false;
-	discover(p);
-	if (p->give_back_again)
-		settle_after(p, GIVE_BACK_MS);
+	settle(p);
 }
 
 static void api_changed(void *ctx)
@@ -300,6 +307,8 @@ static void api_changed(void *ctx)
 
 void pods_event(struct pods *p, const struct warden_event *event)
 {
+	if (!p)
+		return;
 	switch (event->rule) {
 	case RULE_POD_PROCESS:
 		p->names_wanted = true;

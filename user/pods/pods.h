@@ -42,7 +42,7 @@ int pods_open(struct pods **pods, const struct pods_options *options, struct err
 /* The loop has ended. */
 void pods_close(struct pods *pods);
 
-/* Takes in an event of the kernel, after track_event() and slots_event(). */
+/* Takes in an event of the kernel, after track_event() and slots_event(). NULL: they are not open yet. */
 void pods_event(struct pods *pods, const struct warden_event *event);
 
 /*

@@ -52,7 +52,7 @@ static int resolve_netns(const struct track *t, const struct claim_request *requ
 	r = netns_identify(fd, &id, err);
 	if (r)
 		return r;
-	if (id.cookie == t->host.cookie && !request->cgroup)
+	if (id.cookie == t->host.cookie && !(request->cgroup && request->cgroup[0]))
 		return fail(
 			err, -EINVAL,
 			"netns: this is the host's own, which every host process has: give the owner's --cgroup too");
@@ -499,7 +499,7 @@ int track_claim(struct track *t, const struct claim_request *request, uint32_t *
 		r = device_find(t, request->device, index, err);
 	if (!r)
 		r = resolve_netns(t, request, claim, err);
-	if (!r && request->cgroup)
+	if (!r && request->cgroup && request->cgroup[0])
 		r = cgroup_resolve(request->cgroup, &cgroup, err);
 	if (r)
 		return r;

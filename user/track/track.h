@@ -66,7 +66,7 @@ struct claim_request {
 	const char *device; /* name, PCI address or node GUID; must match one device */
 	const char *netns; /* a name in /run/netns or an absolute path; or NULL and `pid` */
 	pid_t pid;
-	const char *cgroup; /* path of a cgroup v2, absolute or below /sys/fs/cgroup; NULL: the netns decides */
+	const char *cgroup; /* path of a cgroup v2, absolute or below /sys/fs/cgroup; NULL or "": the netns decides */
 	const char *owner; /* NAMESPACE/NAME */
 	const char *resource; /* DOMAIN/NAME, as which Kubernetes knows the device; or NULL */
 	const char *source; /* who says so, up to 15 characters; NULL: "manual" */
