@@ -212,7 +212,7 @@ run_attach() {
 # JSON: the configuration of a wardend that is started. Each VF has an RDMA device.
 attach_begin() {
 	local one
-	warden_config=$1
+	warden_config=$1,'"discover":"all"'
 	attach_cgroup=/sys/fs/cgroup/kubepods.slice/attach
 	mkdir -p "$attach_cgroup"
 	rm -rf "$journal_dir" # of a suite before that failed

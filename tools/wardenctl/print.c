@@ -54,6 +54,27 @@ static void print_exclusive(const cJSON *x)
 		printf("           %s\n", text(x, "next_boot_problem"));
 }
 
+/* What is well takes a word, what is not a line. */
+static void print_sources(const cJSON *item)
+{
+	const cJSON *sources = cJSON_GetObjectItemCaseSensitive(item, "sources"), *s;
+
+	printf("pods       %.0f known", number(item, "pods"));
+	if (number(item, "contradictions"))
+		printf(", %.0f contradictions between sources: wardenctl verify says which",
+		       number(item, "contradictions"));
+	printf("\nsources   ");
+	cJSON_ArrayForEach (s, sources) {
+		printf(" %s=%s", text(s, "name"), text(s, "state"));
+		if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(s, "age_s")))
+			printf("(%.0fs)", number(s, "age_s"));
+	}
+	printf("\n");
+	cJSON_ArrayForEach (s, sources)
+		if (!strcmp(text(s, "state"), "failed"))
+			printf("           %s: %s\n", text(s, "name"), text(s, "error"));
+}
+
 void print_status(const cJSON *item, void *ctx)
 {
 	const cJSON *qos = cJSON_GetObjectItemCaseSensitive(item, "qos"), *p;
@@ -70,6 +91,7 @@ void print_status(const cJSON *item, void *ctx)
 	if (number(item, "quarantined"))
 		printf(", and %.0f of them in quarantine: wardenctl attachments says why", number(item, "quarantined"));
 	printf("\n");
+	print_sources(item);
 	print_exclusive(cJSON_GetObjectItemCaseSensitive(item, "exclusive"));
 	if (*text(qos, "profile"))
 		printf("marking    profile %s (DSCP %s), on a violation: %s\n", text(qos, "profile"), text(qos, "dscp"),
@@ -95,6 +117,18 @@ void print_capability(const cJSON *item, void *ctx)
 	       text(item, "reason"));
 }
 
+/* Where it is another one than the claim's owner, who stands there already. */
+static void print_pod(const cJSON *pod, const char *owner)
+{
+	char name[400];
+
+	if (!cJSON_IsObject(pod))
+		return;
+	snprintf(name, sizeof(name), "%s/%s", text(pod, "namespace"), text(pod, "name"));
+	if (strcmp(name, owner))
+		printf("           pod %s, by %s\n", name, text(pod, "source"));
+}
+
 void print_device(const cJSON *item, void *ctx)
 {
 	static bool head;
@@ -116,6 +150,37 @@ void print_device(const cJSON *item, void *ctx)
 	       text(item, "marking"));
 	if (*text(item, "unclean"))
 		printf("           not clean: %s\n", text(item, "unclean"));
+	print_pod(cJSON_GetObjectItemCaseSensitive(item, "pod"), text(item, "owner"));
+}
+
+static void print_pf(const cJSON *item)
+{
+	const cJSON *vf;
+
+	printf("PF %s (%s): %.0f of %.0f VFs, %.0f taken\n", text_or_dash(item, "pf"), text(item, "pci"),
+	       number(item, "vfs"), number(item, "total_vfs"), number(item, "taken"));
+	cJSON_ArrayForEach (vf, cJSON_GetObjectItemCaseSensitive(item, "vf_list"))
+		printf("    %-13s %-10s %-28s %s\n", text(vf, "pci"), text_or_dash(vf, "device"),
+		       text_or_dash(vf, "owner"), text(vf, "resource"));
+}
+
+static void print_resource(const cJSON *item)
+{
+	const cJSON *allocatable = cJSON_GetObjectItemCaseSensitive(item, "allocatable"), *d;
+
+	printf("%s: ", text(item, "resource"));
+	if (cJSON_IsNumber(allocatable))
+		printf("%.0f allocatable, ", allocatable->valuedouble);
+	printf("%.0f allocated\n", number(item, "allocated"));
+	cJSON_ArrayForEach (d, cJSON_GetObjectItemCaseSensitive(item, "devices"))
+		printf("    %-13s %-10s %-28s %s\n", text(d, "device"), text_or_dash(d, "rdma"), text_or_dash(d, "pod"),
+		       text(d, "container"));
+}
+
+void print_inventory(const cJSON *item, void *ctx)
+{
+	(void)ctx;
+	(strcmp(text(item, "kind"), "pf") ? print_resource : print_pf)(item);
 }
 
 void print_attachment(const cJSON *item, void *ctx)

@@ -9,6 +9,7 @@ void print_json(const cJSON *item, void *ctx);
 void print_status(const cJSON *item, void *ctx);
 void print_capability(const cJSON *item, void *ctx);
 void print_device(const cJSON *item, void *ctx);
+void print_inventory(const cJSON *item, void *ctx); /* of resources */
 void print_attachment(const cJSON *item, void *ctx);
 void print_timing(const cJSON *item, void *ctx);
 void print_claim(const cJSON *item, void *ctx);

@@ -31,6 +31,7 @@ static const struct command commands[] = {
 	{ "capabilities", "", "what this kernel gives: active, fallback or unavailable, and why", "", "",
 	  print_capability },
 	{ "devices", "", "RDMA devices, their netns, owner and use", "", "", print_device },
+	{ "resources", "", "PFs, their VFs, and what the kubelet has given of them to whom", "", "", print_inventory },
 	{ "attachments", "", "what the CNI plugin has attached to which container", "", "", print_attachment },
 	{ "timings", "", "how long the CNI plugin's commands and their steps have taken", "", "", print_timing },
 	{ "claim", "--device D (--netns N | --pid P) [--cgroup C] --owner NS/NAME [--resource R]",

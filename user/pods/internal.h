@@ -56,7 +56,7 @@ struct pods {
 	struct waiting_look *looks;
 
 	struct source settle_timer, round_timer;
-	bool settling; /* settle_timer runs */
+	uint64_t settle_ns; /* when settle_timer goes off; 0: it does not run */
 	bool names_wanted; /* the API has told something */
 	unsigned int again_ms; /* a device is waited for: to be looked at again; 0: none is */
 

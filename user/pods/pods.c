@@ -41,9 +41,12 @@ static bool timer_fired(const struct source *timer)
 
 static void settle_after(struct pods *p, unsigned int ms)
 {
-	if (!p->settling)
-		timer_set(&p->settle_timer, ms * 1000000ull);
-	p->settling = true;
+	uint64_t at = boot_ns() + ms * 1000000ull;
+
+	if (p->settle_ns && p->settle_ns <= at)
+		return;
+	p->settle_ns = at;
+	timer_set(&p->settle_timer, ms * 1000000ull);
 }
 
 void pods_settle_soon(struct pods *p)
@@ -288,7 +291,7 @@ static void settle_ready(struct source *source, uint32_t events)
 	(void)events;
 	if (!timer_fired(source))
 		return;
-	p->settling = false;
+	p->settle_ns = 0;
 	if (p->names_wanted && p->api)
 		slots_each(p->options.slots, name_slot, p);
 	p->names_wanted = false;

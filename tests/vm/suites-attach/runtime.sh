@@ -192,7 +192,7 @@ run_runtime() {
 	for one in $vfs; do vf_hcasim "$one" >/dev/null; done
 }
 
-warden_config='"mode":"enforce"'
+warden_config='"mode":"enforce","discover":"all"'
 rdma_mode exclusive
 for vf in $(vf_list); do vf_hcasim "$vf" >/dev/null; done
 { read -r vf && read -r vf2; } < <(vf_list)
