@@ -686,6 +686,7 @@ static int open_pods(struct daemon *d, struct err *err)
 					      .slots = d->slots,
 					      .events = d->events,
 					      .attach = d->attach,
+					      .exclusive = &d->exclusive,
 					      .claims_changed = claims_discovered,
 					      .ctx = d };
 	int r = pods_open(&d->pods, &options, err);

@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "pods/internal.h"
+#include "rdma/exclusive.h"
 #include "report/events.h"
 
 /* For that long the kubelet may tell whose a device is, before what the kernel shows alone decides, */
@@ -269,14 +270,27 @@ static bool is_attached(struct pods *p, const struct warden_device *device)
 	return device->parent[0] && attach_for_each(p->options.attach, is_of_device, (void *)device->parent);
 }
 
+/* In shared mode every RDMA device is in the host's netns, and its netdev, as the last pass has seen it, says whose it is. */
+static struct netns_id where_is(const struct pods *p, const struct warden_device *device)
+{
+	const struct netns_id own = { .cookie = device->netns_cookie, .inum = device->netns_inum };
+
+	if (own.cookie != p->host.cookie || p->options.exclusive->now != EXCLUSIVE_NO || !device->parent[0])
+		return own;
+	for (size_t i = 0; i < p->pass.netdev_count; i++)
+		if (!strcmp(p->pass.netdevs[i].parent, device->parent))
+			return p->pass.netdevs[i].netns;
+	return own;
+}
+
 static void look_at(uint32_t index, const struct warden_device *device, void *ctx)
 {
-	const struct netns_id netns = { .cookie = device->netns_cookie, .inum = device->netns_inum };
 	struct pods *p = ctx;
+	const struct netns_id netns = where_is(p, device);
 	struct warden_claim now;
 	struct away *a;
 
-	if (device->netns_cookie == p->host.cookie) {
+	if (netns.cookie == p->host.cookie) {
 		give_back(p, index);
 		return;
 	}

@@ -8,7 +8,7 @@
 #include "pods/pods.h"
 #include "pods/slots.h"
 
-/* A device that is not in the host's netns, and that the warden has not attached. */
+/* A device that is not the host's, by its netns or its netdev's, and that the warden has not attached. */
 struct away {
 	uint32_t index;
 	struct netns_id netns;

@@ -21,6 +21,7 @@
 struct attach;
 struct config;
 struct events;
+struct exclusive;
 struct pods;
 struct slots;
 struct track;
@@ -33,6 +34,7 @@ struct pods_options {
 	struct slots *slots;
 	struct events *events;
 	struct attach *attach;
+	const struct exclusive *exclusive;
 	/* A claim has begun or ended, or has another owner. */
 	void (*claims_changed)(void *ctx);
 	void *ctx;
