@@ -355,7 +355,9 @@ static void pruned(void **state)
 static void taken_over(void **state)
 {
 	struct warden_pod_ref before, after, stale = { .slot = 9, .generation = 3 };
+	struct warden_pod ended;
 	uint64_t key = 99;
+	uint32_t one = 1;
 
 	(void)state;
 	need_slots();
@@ -366,6 +368,9 @@ static void taken_over(void **state)
 	/* It was killed between two steps: an entry is missing, and one too many. */
 	assert_int_equal(bpf_map_delete_elem(maps[MAP_POD_NETNS], &(uint64_t){ 60 }), 0);
 	assert_int_equal(bpf_map_update_elem(maps[MAP_POD_CGROUPS], &key, &stale, BPF_ANY), 0);
+	ended = get(OTHER); /* in the slot after the first one */
+	ended.cgroup_id = 51;
+	assert_int_equal(bpf_map_update_elem(maps[MAP_PODS], &one, &ended, BPF_ANY), 0);
 	slots_close(slots);
 	open_slots();
 	assert_true(ref_in(MAP_POD_CGROUPS, 50, &after));
@@ -376,6 +381,8 @@ static void taken_over(void **state)
 	assert_false(get(OTHER).live);
 	assert_string_equal(get(OTHER).owner, "team/b");
 	count_is(1, 0);
+	assert_int_equal(put(OTHER, "", 51, 0), 1);
+	key_names(MAP_POD_CGROUPS, 51, OTHER);
 }
 
 /* ---- records ---- */
