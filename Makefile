@@ -191,7 +191,7 @@ check-fast: ## unit tests and BPF tests on this machine
 
 # ---- figures: not part of check, they depend on the machine and on what else runs there ----
 
-BENCH := $(addprefix $(BUILD)/tests/bench/,arms loop verdict packet empty.bpf.o)
+BENCH := $(addprefix $(BUILD)/tests/bench/,arms loop verdict packet exec empty.bpf.o)
 
 $(BUILD)/tests/bench/%.tmp.o: tests/bench/%.bpf.c Makefile
 	$(call say,CLANG)
@@ -204,6 +204,7 @@ $(BUILD)/skel/%.skel.h: $(BUILD)/tests/bench/%.bpf.o
 
 $(BUILD)/obj/tests/bench/verdict.o: $(BUILD)/skel/verdict.skel.h
 $(BUILD)/obj/tests/bench/packet.o: $(BUILD)/skel/packet.skel.h
+$(BUILD)/obj/tests/bench/exec.o: $(BUILD)/skel/exec.skel.h
 $(BUILD)/tests/bench/packet: $(BUILD)/obj/tests/common/frames.o
 $(BUILD)/tests/bench/loop: $(BUILD)/obj/tests/tools/uverbs/verbs.o
 

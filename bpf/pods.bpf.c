@@ -15,7 +15,7 @@
  * has it).
  *
  * Cost: an exec outside pods pays one look-up and, for each cgroup of pods that is configured, a comparison (measured by
- * tests/bench/exec.sh); one in a pod a look-up in a hash more. Opens and ioctls pay nothing.
+ * tests/bench/exec.c); one in a pod a look-up in a hash more. Opens and ioctls pay nothing.
  */
 #include "common.bpf.h"
 

@@ -164,11 +164,18 @@ static __always_inline void report(const struct touch *t, enum warden_rule rule,
 	bpf_map_update_elem(&merges, &key, &fresh, BPF_NOEXIST);
 }
 
+/* Where the compiler knows that a rule is within bounds and the verifier does not, the bound is still to be there. */
+static __always_inline enum warden_reaction reaction_to(const struct warden_settings *s, __u32 rule)
+{
+	barrier_var(rule);
+	return s->reactions[rule % WARDEN_MAX_RULES];
+}
+
 /* Does with a broken rule what is configured, as far as the hook can: 0 (let it pass), or -EPERM. */
 static __always_inline int react(const struct touch *t, const struct warden_settings *s, enum warden_rule rule,
 				 enum hook_power power, __u64 arg0, __u64 arg1)
 {
-	enum warden_reaction reaction = s->reactions[rule % WARDEN_MAX_RULES];
+	enum warden_reaction reaction = reaction_to(s, rule);
 	bool kill = power >= HOOK_KILLS || (reaction == REACTION_KILL && power == HOOK_REFUSES_AND_KILLS);
 
 	if (reaction == REACTION_OBSERVE) {

@@ -43,11 +43,6 @@ static struct warden_pod_ref ref_of(const struct slots *s, const struct warden_p
 	return (struct warden_pod_ref){ .slot = (uint32_t)(pod - s->pods), .generation = pod->generation };
 }
 
-static bool ref_is(const struct warden_pod_ref *ref, const struct slots *s, const struct warden_pod *pod)
-{
-	return ref->slot == (uint32_t)(pod - s->pods) && ref->generation == pod->generation;
-}
-
 /* Whose the reference is, as long as he has the slot. */
 static struct warden_pod *ref_pod(const struct slots *s, const struct warden_pod_ref *ref)
 {
@@ -74,24 +69,16 @@ static void point(const struct slots *s, int map, uint64_t key, const struct war
 		bpf_map_update_elem(map, &key, &ref, BPF_ANY);
 }
 
-/* The key may be another pod's by now. */
-static void unpoint(const struct slots *s, int map, uint64_t key, const struct warden_pod *pod)
-{
-	struct warden_pod_ref ref;
-
-	if (key && !bpf_map_lookup_elem(map, &key, &ref) && ref_is(&ref, s, pod))
-		bpf_map_delete_elem(map, &key);
-}
-
+/* No two pods have the same one (set_cgroup, set_netns): what the key leads to is this one. */
 static void forget_cgroup(const struct slots *s, struct warden_pod *pod)
 {
-	unpoint(s, s->map_cgroups, pod->cgroup_id, pod);
+	bpf_map_delete_elem(s->map_cgroups, &pod->cgroup_id);
 	pod->cgroup_id = 0;
 }
 
 static void forget_netns(const struct slots *s, struct warden_pod *pod)
 {
-	unpoint(s, s->map_netns, pod->netns_cookie, pod);
+	bpf_map_delete_elem(s->map_netns, &pod->netns_cookie);
 	pod->netns_cookie = 0;
 	pod->netns_inum = 0;
 }
@@ -109,7 +96,7 @@ static void end(struct slots *s, struct warden_pod *pod)
 
 /* ---- open ---- */
 
-/* What a wardend that was killed between two steps has left of pods that have ended. */
+/* What leads to a pod that has ended. */
 static void drop_stale(const struct slots *s, int map)
 {
 	uint64_t key, next;
@@ -123,6 +110,7 @@ static void drop_stale(const struct slots *s, int map)
 	}
 }
 
+/* Each step is finished here that a wardend was killed in. */
 static void take_over(struct slots *s)
 {
 	drop_stale(s, s->map_cgroups);
@@ -130,8 +118,10 @@ static void take_over(struct slots *s)
 	for (size_t i = 0; i < WARDEN_MAX_PODS; i++) {
 		struct warden_pod *pod = &s->pods[i];
 
-		if (!pod->live)
+		if (!pod->live) {
+			pod->cgroup_id = pod->netns_cookie = 0;
 			continue;
+		}
 		point(s, s->map_cgroups, pod->cgroup_id, pod);
 		point(s, s->map_netns, pod->netns_cookie, pod);
 		if (pod->cgroup_id && cgroup_is_gone(pod->cgroup_id))

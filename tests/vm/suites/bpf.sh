@@ -12,7 +12,7 @@ t_program() {
 }
 
 # Not pins: it is about files on a bpffs, and links that 6.1 has not.
-for program in "$LAB_REPO"/build/tests/bpf/{layout,verbs_command,packet}_test; do
+for program in "$LAB_REPO"/build/tests/bpf/{layout,verbs_command,packet,pods}_test; do
 	run_case "$(basename "$program" _test)" t_program
 done
 suite_end
