@@ -141,10 +141,10 @@ static const struct row {
 	  "pod-uid/u1 u1 @10 proc\n" VF2 " proc=pod-uid/u1 -> pod-uid/u1 proc\n" VF3
 	  " proc=pod-uid/u1 -> pod-uid/u1 proc\n" },
 	{ "a claim by request names a pod of processes", "proc u1 10\ndevice " VF2 " 10\nclaim manual ml/a 10\n",
-	  "ml/a u1 @10 claim,proc\n" VF2 " proc=ml/a claim=ml/a -> ml/a claim\n" },
+	  "ml/a u1 @10 proc,claim\n" VF2 " proc=ml/a claim=ml/a -> ml/a claim\n" },
 	{ "an orphan's claim says nothing", "device " VF2 " 20\nclaim manual team/x 20\norphan\n", VF2 " -> -\n" },
 	{ "a claim for a pod of the host's network", "api ml/a u1 host\ndevice " VF2 " 1\nclaim manual ml/a 1\n",
-	  "ml/a u1 @1 host claim,api\n" VF2 " claim=ml/a -> ml/a claim\n" },
+	  "ml/a u1 @1 host api,claim\n" VF2 " claim=ml/a -> ml/a claim\n" },
 	{ "a claim for the host's own processes", "device " VF2 " 1\nclaim manual team/x 1\n",
 	  "team/x - @1 host claim\n" VF2 " claim=team/x -> team/x claim\n" },
 	{ "a claim by UID", "proc u1 10\ndevice " VF2 " 10\nclaim manual pod-uid/u1 10\n",
