@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What becomes one pod, and whose a device is. */
+#include "model/index.h"
 #include "unit/model_world.h"
 
 /* ---- a picture in text ---- */
@@ -101,6 +102,10 @@ static const struct row {
 	  "api ml/a u1 deleting\napi ml/b u2\nkubelet ml/b - r.org/r " VF2 "\nkubelet ml/a - r.org/r " VF2
 	  "\ndevice " VF2 " 1\n",
 	  "ml/a u1 @0 deleting kubelet,api\nml/b u2 @0 kubelet,api\n" VF2 " kubelet=ml/b -> ml/b kubelet\n" },
+	{ "in whatever order they are told",
+	  "api ml/a u1 deleting\napi ml/b u2\nkubelet ml/a - r.org/r " VF2 "\nkubelet ml/b - r.org/r " VF2
+	  "\ndevice " VF2 " 1\n",
+	  "ml/a u1 @0 deleting kubelet,api\nml/b u2 @0 kubelet,api\n" VF2 " kubelet=ml/b -> ml/b kubelet\n" },
 	{ "a static pod by the kubelet's UID for it", "proc s1 10\napi kube/etcd u1 static=s1\n",
 	  "kube/etcd s1 @10 api,proc\n" },
 	{ "which the checkpoint has, too, before it runs",
@@ -119,6 +124,10 @@ static const struct row {
 	{ "a process of the host's pod that entered another pod's netns has nothing there",
 	  "proc u1 1\nbox c1 7 10\nproc u2 10\ndevice " VF2 " 10\n",
 	  "pod-uid/u1 u1 @1 host proc\npod-uid/u2 u2 @10 proc\n" VF2 " proc=pod-uid/u2 -> pod-uid/u2 proc\n" },
+	{ "nor in one that no other pod has", "proc u1 1\nbox c1 7 10\ndevice " VF2 " 10\n",
+	  "pod-uid/u1 u1 @1 host proc\n" VF2 " -> -\n" },
+	{ "a netns that is not known is no pod's, not even of one whose netns is not", "proc u1 0\ndevice " VF2 " 0\n",
+	  "pod-uid/u1 u1 @0 proc\n" VF2 " -> -\n" },
 	{ "a container's own netns is its pod's", "proc u1 10\nbox c1 7 12\ndevice " VF2 " 12\n",
 	  "pod-uid/u1 u1 @10 proc\n" VF2 " proc=pod-uid/u1 -> pod-uid/u1 proc\n" },
 	{ "that of two pods' containers is neither's",
@@ -141,14 +150,16 @@ static const struct row {
 	  "pod-uid/u1 u1 @10 proc\n" VF2 " proc=pod-uid/u1 -> pod-uid/u1 proc\n" VF3
 	  " proc=pod-uid/u1 -> pod-uid/u1 proc\n" },
 	{ "a claim by request names a pod of processes", "proc u1 10\ndevice " VF2 " 10\nclaim manual ml/a 10\n",
-	  "ml/a u1 @10 claim,proc\n" VF2 " proc=ml/a claim=ml/a -> ml/a claim\n" },
+	  "ml/a u1 @10 proc,claim\n" VF2 " proc=ml/a claim=ml/a -> ml/a claim\n" },
 	{ "an orphan's claim says nothing", "device " VF2 " 20\nclaim manual team/x 20\norphan\n", VF2 " -> -\n" },
 	{ "a claim for a pod of the host's network", "api ml/a u1 host\ndevice " VF2 " 1\nclaim manual ml/a 1\n",
-	  "ml/a u1 @1 host claim,api\n" VF2 " claim=ml/a -> ml/a claim\n" },
+	  "ml/a u1 @1 host api,claim\n" VF2 " claim=ml/a -> ml/a claim\n" },
 	{ "a claim for the host's own processes", "device " VF2 " 1\nclaim manual team/x 1\n",
 	  "team/x - @1 host claim\n" VF2 " claim=team/x -> team/x claim\n" },
 	{ "a claim by UID", "proc u1 10\ndevice " VF2 " 10\nclaim manual pod-uid/u1 10\n",
 	  "pod-uid/u1 u1 @10 proc,claim\n" VF2 " proc=pod-uid/u1 claim=pod-uid/u1 -> pod-uid/u1 claim\n" },
+	{ "wherever the device is", "proc u1 10\ndevice " VF2 " 20\nclaim manual pod-uid/u1 20\n",
+	  "pod-uid/u1 u1 @10 proc,claim\n" VF2 " claim=pod-uid/u1 -> pod-uid/u1 claim\n" },
 	{ "two claims for one netns: the second one is another pod",
 	  "device " VF2 " 20\nclaim manual team/x 20\ndevice " VF3 " 20\nclaim manual team/y 20\n",
 	  "team/x - @20 claim\nteam/y - @0 claim\n" VF2 " claim=team/x -> team/x claim\n" VF3
@@ -266,7 +277,8 @@ static void look_ups(void **state)
 	const struct model *m;
 
 	(void)state;
-	world_add(&w, "proc u1 10\nproc u2 1\nproc u3 12\nproc u4 12\napi ml/a u1 deleting\napi ml/a u5\n");
+	world_add(&w, "proc u1 10\nproc u2 1\nproc u3 12\nproc u4 12\napi ml/a u1 deleting\napi ml/a u5\nkubelet ml/z "
+		      "- r.org/r x\n");
 	m = world_make(&w);
 	assert_int_equal(model_pod_by_uid(m, "u3"), 2);
 	assert_true(model_pod_by_uid(m, "") == MODEL_NONE && model_pod_by_uid(m, "u9") == MODEL_NONE);
@@ -315,7 +327,7 @@ static void an_annotation_that_is_not_right_is_nobodys_word(void **state)
 		"nonsense",
 		"{}",
 		"[7]",
-		"[],\"more\":[{}]",
+		"[{}],\"more\":[]",
 		"[{\"name\":7}]",
 		"[{\"name\":\"a b\"}]",
 		"[{\"name\":\"a\\\"b\\u0001\"}]",
@@ -437,6 +449,35 @@ static void more_containers_than_any_pod_has(void **state)
 	assert_string_equal(w.model->pods[0].containers[4999].id, "c4999");
 }
 
+static uint64_t hash_of(size_t number)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%zu", number);
+	return index_hash(text);
+}
+
+/* A thousand hashes, more than there are buckets at times, with two values each. */
+static void an_index_gives_those_of_one_hash_alone(void **state)
+{
+	struct index index = {};
+
+	(void)state;
+	assert_true(index_first(&index, 7) == INDEX_END);
+	for (size_t i = 0; i < 2000; i++)
+		assert_true(index_put(&index, hash_of(i % 1000), i));
+	for (size_t i = 0; i < 1000; i++) {
+		size_t first = index_first(&index, hash_of(i)), second;
+
+		assert_int_equal(index.list[first].value, 1000 + i);
+		second = index_next(&index, first);
+		assert_int_equal(index.list[second].value, i);
+		assert_true(index_next(&index, second) == INDEX_END);
+	}
+	assert_true(index_first(&index, hash_of(1000)) == INDEX_END);
+	index_free(&index);
+}
+
 #define ROWS ARRAY_SIZE(rows)
 
 int main(void)
@@ -454,6 +495,7 @@ int main(void)
 		cmocka_unit_test(names_of_full_length),
 		cmocka_unit_test(more_grants_than_any_node_has),
 		cmocka_unit_test(more_containers_than_any_pod_has),
+		cmocka_unit_test(an_index_gives_those_of_one_hash_alone),
 	};
 	struct CMUnitTest cases[ROWS + ARRAY_SIZE(others)];
 

@@ -259,7 +259,7 @@ static void add_netdev(struct world *w, char *const *word)
 {
 	struct model_netdev *n = MORE(w->netdevs, w->in.netdev_count);
 
-	SET(n->parent, word[0]);
+	SET(n->parent, said(word[0]));
 	SET(n->name, word[1]);
 	n->netns = netns_of(word[2]);
 }

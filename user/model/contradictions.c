@@ -290,7 +290,7 @@ static void judge_missing(struct telling *t, size_t grant)
 
 /* ---- netdev and RDMA device ---- */
 
-/* Both in the netns of one pod, as a container may have one of its own, is no matter. */
+/* Of a soft device no netdev's netns is known. Both with one pod, of which a container may have a netns of its own, is no matter. */
 static void judge_split(struct telling *t, const struct model_device *d)
 {
 	const struct warden_device *rdma = &d->tracked.device;
@@ -299,7 +299,7 @@ static void judge_split(struct telling *t, const struct model_device *d)
 	size_t pods[2] = { join_pod_by_netns(t->j, netns.cookie), join_pod_by_netns(t->j, d->netdev_netns.cookie) };
 	struct contradiction *c;
 
-	if (!rdma->parent[0] || !netns.cookie || !d->netdev_netns.cookie || netns.cookie == d->netdev_netns.cookie)
+	if (!netns.cookie || !d->netdev_netns.cookie || netns.cookie == d->netdev_netns.cookie)
 		return;
 	if (pods[0] != MODEL_NONE && pods[0] == pods[1])
 		return;

@@ -112,20 +112,16 @@ size_t model_pod_by_owner(const struct model *model, const char *owner)
 	return best;
 }
 
-/* As the join has it: two of one rank are none. */
 size_t model_pod_by_netns(const struct model *model, uint64_t cookie)
 {
-	size_t found = MODEL_NONE, count[2] = {};
+	size_t found = MODEL_NONE;
 
-	for (size_t i = 0; cookie && i < model->pod_count; i++) {
-		const struct model_pod *pod = &model->pods[i];
-		bool seen = netns_source(pod) != POD_SOURCE_COUNT;
-
-		if (pod->host_network || pod->netns.cookie != cookie)
+	for (size_t i = 0; cookie && cookie != model->host.cookie && i < model->pod_count; i++) {
+		if (model->pods[i].netns.cookie != cookie)
 			continue;
-		if (seen || !count[true])
-			found = i;
-		count[seen]++;
+		if (found != MODEL_NONE)
+			return MODEL_NONE;
+		found = i;
 	}
-	return count[true] == 1 || (!count[true] && count[false] == 1) ? found : MODEL_NONE;
+	return found;
 }

@@ -194,6 +194,6 @@ void model_free(struct model *model);
 /* MODEL_NONE: there is none. */
 size_t model_pod_by_uid(const struct model *model, const char *uid);
 size_t model_pod_by_owner(const struct model *model, const char *owner);
-size_t model_pod_by_netns(const struct model *model, uint64_t cookie); /* never a hostNetwork pod */
+size_t model_pod_by_netns(const struct model *model, uint64_t cookie); /* never a hostNetwork pod, nor one of two */
 
 #endif

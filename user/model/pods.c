@@ -196,14 +196,6 @@ enum pod_source netns_source(const struct model_pod *pod)
 	return pod->sources & 1u << POD_SOURCE_NETNS ? POD_SOURCE_NETNS : POD_SOURCE_COUNT;
 }
 
-/* 0: it is not its own; what processes are seen in counts more than what was only said. */
-static int netns_rank(const struct model_pod *pod, uint64_t cookie)
-{
-	if (pod->host_network || pod->netns.cookie != cookie)
-		return 0;
-	return netns_source(pod) == POD_SOURCE_COUNT ? 1 : 2;
-}
-
 static size_t pod_by_container(const struct join *j, uint64_t cookie)
 {
 	size_t found = MODEL_NONE;
@@ -222,26 +214,18 @@ static size_t pod_by_container(const struct join *j, uint64_t cookie)
 size_t join_pod_by_netns(const struct join *j, uint64_t cookie)
 {
 	size_t found = MODEL_NONE;
-	int best = 0;
-	bool tie = false;
 
 	if (!cookie || cookie == j->in->host.cookie)
 		return MODEL_NONE;
 	INDEX_EACH(&j->by_netns, cookie, p)
 	{
-		int rank = netns_rank(&j->model->pods[p], cookie);
-
-		if (rank > best) {
-			best = rank;
-			found = p;
-			tie = false;
-		} else if (rank == best && p != found) {
-			tie = rank > 0;
-		}
+		if (j->model->pods[p].netns.cookie != cookie || p == found)
+			continue;
+		if (found != MODEL_NONE)
+			return MODEL_NONE;
+		found = p;
 	}
-	if (found == MODEL_NONE)
-		return pod_by_container(j, cookie);
-	return tie ? MODEL_NONE : found;
+	return found == MODEL_NONE ? pod_by_container(j, cookie) : found;
 }
 
 /* ---- processes ---- */
