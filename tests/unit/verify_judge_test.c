@@ -443,6 +443,10 @@ static void what_is_left_out(void **state)
 	assert_null(find("pod.claim", AG, NULL)); /* its device stays the host's */
 	assert_null(find("pod.devices", AG, NULL));
 	assert_null(find("track.agree", "ml/idle", NULL));
+	COPY(allocatable[4].device, "scalable-function-4"); /* an ID that tells nothing */
+	allocatable[4].index = MODEL_NONE;
+	judge(NULL);
+	assert_int_equal(count(VERIFY_PASS), heard_count);
 	node.source_count = 0;
 	model.has_allocatable = false;
 	model.allocatable_count = 0;
@@ -527,6 +531,7 @@ BREAK(not_advertised, for (size_t i = 0; i < 5; i++) COPY(allocatable[i].resourc
 BREAK(too_few, allocatable[4] = allocatable[--model.allocatable_count])
 BREAK(too_many, make_grant(&allocatable[model.allocatable_count++], MODEL_NONE, "nvidia.com/roce", DEV0, PF))
 BREAK(gone, allocatable[4].index = MODEL_NONE)
+BREAK(gone_beside_others, allocatable[4].index = MODEL_NONE; resources[0].rdma = false)
 BREAK(all_gone, for (size_t i = 0; i < 5; i++) allocatable[i].index = MODEL_NONE)
 BREAK(kubelet_silent, model.has_allocatable = false; model.allocatable_count = 0; node.sources[1].ok = false;
       COPY(node.sources[1].why, "connection refused"))
@@ -584,6 +589,8 @@ BREAK(no_cm, nodes[T0][0].cdev[0] = '\0')
 BREAK(uverbs_of_another, make_node(T0, "uverbs3", "uverbs3", makedev(UVERBS, 3)))
 BREAK(umad_of_the_pf_by_another_name, make_node(T1, "tty0", "umad0", makedev(UVERBS, 128)))
 BREAK(issm_of_another, make_node(T1, "issm22", "issm22", makedev(UVERBS, 140)))
+BREAK(issm_whose_name_begins_alike, COPY(devices[VF3].tracked.cdevs, "uverbs33 umad33 issm33");
+      make_node(T1, "issm3", "issm3", makedev(UVERBS, 140)))
 BREAK(no_node_at_all, looked[T0].node_count = 0)
 BREAK(only_the_sandbox, looked[T0].node_count = 0; pods[T0].container_count = 1)
 BREAK(not_looked_into, forget_containers(T1))
@@ -640,6 +647,7 @@ static const struct breakage breakages[] = {
 	CASE(too_few, { "resource.count", "", "roce", F }),
 	CASE(too_many, { "resource.count", "", "roce", F }),
 	CASE(gone, { "resource.device", "", DEV6, F }),
+	CASE(gone_beside_others, { "resource.device", "", DEV6, F }),
 	CASE(all_gone, { "resource.device", "", DEV2, F }, { "resource.device", "", DEV3, F },
 	     { "resource.device", "", DEV4, F }, { "resource.device", "", DEV5, F },
 	     { "resource.device", "", DEV6, F }),
@@ -697,6 +705,7 @@ static const struct breakage breakages[] = {
 	CASE(uverbs_of_another, { "pod.nodes", A, "others", F }),
 	CASE(umad_of_the_pf_by_another_name, { "pod.nodes", B, "others", F }),
 	CASE(issm_of_another, { "pod.nodes", B, "others", F }),
+	CASE(issm_whose_name_begins_alike, { "pod.nodes", B, "others", F }),
 	CASE(no_node_at_all, { "pod.nodes", A, DEV2, F }, { "pod.nodes", A, "rdma_cm", F }),
 	CASE(only_the_sandbox, { "pod.nodes", A, DEV2, U }, { "pod.nodes", A, "rdma_cm", U }),
 	CASE(not_looked_into, { "pod.nodes", B, DEV3, U }, { "pod.nodes", B, "rdma_cm", U }),
