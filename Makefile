@@ -132,6 +132,9 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(TEST_COMMON) $(LIB)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
+# What a program prints for people is its own, and no part of the library.
+$(BUILD)/tests/unit/wardenctl_verify_test: $(BUILD)/obj/tools/wardenctl/verify.o
+
 $(BPF_TESTS:%=$(BUILD)/obj/tests/bpf/%.o): $(BUILD)/obj/tests/bpf/%.o: $(BUILD)/skel/%.skel.h
 
 $(BUILD)/tests/bpf/%_test: $(BUILD)/obj/tests/bpf/%_test.o $(TEST_COMMON) $(LIB)

@@ -13,6 +13,7 @@
 #include "report/text.h"
 #include "wardenctl/change.h"
 #include "wardenctl/print.h"
+#include "wardenctl/verify.h"
 
 #define DEFAULT_SOCKET "/run/rdma-warden/warden.sock"
 
@@ -44,6 +45,9 @@ static const struct command commands[] = {
 	{ "qos", "[--profile P] [--apply | --revert] [--yes]",
 	  "what would put RoCE traffic into a lossy class, and what mends it (--apply: mend it; --revert: take back)",
 	  "QAVY", "", print_finding },
+	{ "verify", "[--owner NS/NAME] [--all]",
+	  "does the node keep what it promises: to itself and to each pod, or to one (--all: what passes, too)", "OL",
+	  "", verify_take },
 	{ "policy", "[--apply]",
 	  "the node policy: wanted and found of each PF, and what is to be done (--apply: do it)", "A", "",
 	  print_policy },
@@ -66,6 +70,7 @@ static const struct option options[] = {
 	{ "apply", no_argument, NULL, 'A' },
 	{ "revert", no_argument, NULL, 'V' },
 	{ "yes", no_argument, NULL, 'Y' },
+	{ "all", no_argument, NULL, 'L' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -162,12 +167,17 @@ struct environment {
 	bool json;
 	bool apply, revert, yes; /* of qos, and the first of policy */
 	unsigned int passed, failed, unknown; /* results of checks among the items */
+	struct verify_view view; /* of verify, which is printed at the end */
 };
 
 /* What is no argument of the request: true when the option was such a one. */
 static bool put_flag(struct environment *env, int letter)
 {
-	bool *flag = letter == 'A' ? &env->apply : letter == 'V' ? &env->revert : letter == 'Y' ? &env->yes : NULL;
+	bool *flag = letter == 'A'   ? &env->apply
+		     : letter == 'V' ? &env->revert
+		     : letter == 'Y' ? &env->yes
+		     : letter == 'L' ? &env->view.all
+				     : NULL;
 
 	if (flag)
 		*flag = true;
@@ -235,7 +245,7 @@ static void show(const cJSON *item, void *ctx)
 	env->passed += !strcmp(name, "pass");
 	env->failed += !strcmp(name, "fail");
 	env->unknown += !strcmp(name, "unknown");
-	(env->json ? print_json : command_find(env->name)->print)(item, NULL);
+	(env->json ? print_json : command_find(env->name)->print)(item, &env->view);
 }
 
 /* 0, 1 when a change was not made, or -errno; the request is taken apart. */
@@ -272,6 +282,8 @@ int main(int argc, char **argv)
 	r = ask(&env, request, &err);
 	if (r < 0)
 		print_error(&err);
+	else if (!strcmp(env.name, "verify") && !env.json)
+		verify_print(&env.view);
 	else if (env.passed + env.failed + env.unknown && !env.json)
 		printf("%u pass, %u fail, %u unknown\n", env.passed, env.failed, env.unknown);
 	/* What was taken back may well be wrong again. */

@@ -208,9 +208,11 @@ static void note_resource(struct verify_node *node, const struct policy_group *g
 		if (strcmp(node->resources[i].name, group->policy->resource))
 			continue;
 		node->resources[i].vfs += vfs;
+		node->resources[i].rdma = node->resources[i].rdma && group->policy->is_rdma;
 		return;
 	}
 	node->resources[node->resource_count].vfs = vfs;
+	node->resources[node->resource_count].rdma = group->policy->is_rdma;
 	snprintf(node->resources[node->resource_count++].name, sizeof(node->resources->name), "%s",
 		 group->policy->resource);
 }
