@@ -213,6 +213,7 @@ static void note_resource(struct verify_node *node, const struct policy_group *g
 	}
 	node->resources[node->resource_count].vfs = vfs;
 	node->resources[node->resource_count].rdma = group->policy->is_rdma;
+	node->resources[node->resource_count].rdma = group->policy->is_rdma;
 	snprintf(node->resources[node->resource_count++].name, sizeof(node->resources->name), "%s",
 		 group->policy->resource);
 }
