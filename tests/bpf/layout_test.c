@@ -32,6 +32,8 @@ static const struct member members[] = {
 	M(warden_claim, dscp_allowed),
 	M(warden_claim, marking),
 	M(warden_claim, sl_allowed),
+	M(warden_claim, discovered),
+	M(warden_claim, pad),
 	M(warden_claim, right_before),
 	M(warden_claim, wrong_before),
 	M(warden_claim, source),

@@ -29,6 +29,15 @@ static const struct row {
 	  "" },
 	{ "a node that is empty", "kubelet\noffer r.org/roce " VF2 "\ndevice " VF2 " 1\nnetdev " VF2 " v0 1\n", "" },
 
+	{ "shared mode, where each RDMA device is the host's",
+	  "shared\n" A GIVEN("ml/a", VF2) "device " VF2 " 1\nnetdev " VF2 " net1 10\n", "" },
+	{ "shared mode, and the netdev is another pod's",
+	  "shared\n" A B GIVEN("ml/a", VF2) "device " VF2 " 1\nnetdev " VF2 " net1 11\n",
+	  "track.pod " VF2 " kubelet=ml/a proc=ml/b\ntrack.missing " VF2 " kubelet=ml/a proc=ml/b\n" },
+	{ "shared mode, and the netdev is the host's",
+	  "shared\n" A GIVEN("ml/a", VF2) "device " VF2 " 1\nnetdev " VF2 " v0 1\n",
+	  "track.missing " VF2 " kubelet=ml/a proc=-\n" },
+
 	/* one device, two pods */
 	{ "the kubelet and the netns", A B GIVEN("ml/a", VF2) "device " VF2 " 11\n",
 	  "track.pod " VF2 " kubelet=ml/a proc=ml/b\ntrack.missing " VF2 " kubelet=ml/a proc=ml/b\n" },

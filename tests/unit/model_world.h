@@ -11,6 +11,7 @@
  *   offer RESOURCE ID                  what there is to give
  *   attach OWNER UID PCI NETNS         an attachment             result JSON            its result
  *   device PARENT NETNS [NETDEV]       an RDMA device            claim SOURCE OWNER NETNS, orphan: of it
+ *   shared                             the netns mode of the RDMA subsystem
  *   netdev PARENT NAME NETNS           netns NAME NETNS          unit NAME NETNS
  */
 #ifndef WARDEN_MODEL_WORLD_H
@@ -255,6 +256,12 @@ static void add_orphan(struct world *w, char *const *word)
 	last_device(w)->orphan = true;
 }
 
+static void set_shared(struct world *w, char *const *word)
+{
+	(void)word;
+	w->in.shared = true;
+}
+
 static void add_netdev(struct world *w, char *const *word)
 {
 	struct model_netdev *n = MORE(w->netdevs, w->in.netdev_count);
@@ -289,7 +296,8 @@ static const struct {
 	{ "name", add_name, 2 },     { "kubelet", add_kubelet, 0 }, { "checkpoint", add_checkpoint, 3 },
 	{ "dra", add_dra, 3 },       { "offer", add_offer, 2 },     { "attach", add_attach, 4 },
 	{ "device", add_device, 2 }, { "claim", add_claim, 3 },     { "orphan", add_orphan, 0 },
-	{ "netdev", add_netdev, 3 }, { "netns", add_netns, 2 },     { "unit", add_unit, 2 },
+	{ "shared", set_shared, 0 }, { "netdev", add_netdev, 3 },   { "netns", add_netns, 2 },
+	{ "unit", add_unit, 2 },
 };
 
 /* Whose argument is the rest of the line. */

@@ -226,8 +226,10 @@ static struct place find_netdev(const struct join *j, const char *parent, size_t
 static struct place find_away(const struct join *j, const char *parent, size_t pod)
 {
 	bool any = false;
-	struct place away = find_rdma(j, parent, pod, &any);
+	struct place away = {};
 
+	if (!j->in->shared)
+		away = find_rdma(j, parent, pod, &any);
 	return any ? away : find_netdev(j, parent, pod);
 }
 
@@ -299,7 +301,7 @@ static void judge_split(struct telling *t, const struct model_device *d)
 	size_t pods[2] = { join_pod_by_netns(t->j, netns.cookie), join_pod_by_netns(t->j, d->netdev_netns.cookie) };
 	struct contradiction *c;
 
-	if (!netns.cookie || !d->netdev_netns.cookie || netns.cookie == d->netdev_netns.cookie)
+	if (t->j->in->shared || !netns.cookie || !d->netdev_netns.cookie || netns.cookie == d->netdev_netns.cookie)
 		return;
 	if (pods[0] != MODEL_NONE && pods[0] == pods[1])
 		return;

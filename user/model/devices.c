@@ -179,7 +179,8 @@ static void say_grants(struct join *j)
 
 static void say_netns(struct join *j, size_t d)
 {
-	size_t pod = join_pod_by_netns(j, j->in->devices[d].device.netns_cookie);
+	uint64_t rdma = j->in->devices[d].device.netns_cookie, netdev = j->model->devices[d].netdev_netns.cookie;
+	size_t pod = join_pod_by_netns(j, j->in->shared && rdma == j->in->host.cookie ? netdev : rdma);
 	enum pod_source source = pod == MODEL_NONE ? POD_SOURCE_COUNT : netns_source(&j->model->pods[pod]);
 
 	if (source != POD_SOURCE_COUNT)

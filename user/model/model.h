@@ -69,6 +69,7 @@ struct model_netns {
 /* NULL, or a count of 0, where a source says nothing. All must outlive the model's making, nothing of it is kept. */
 struct model_input {
 	struct netns_id host;
+	bool shared; /* the RDMA subsystem's netns mode: each RDMA device is in the host's netns, and its netdev says whose it is */
 	const struct tracked_device *devices;
 	size_t device_count;
 	const struct model_netdev *netdevs;

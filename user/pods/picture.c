@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "lib/util.h"
 #include "pods/internal.h"
+#include "rdma/exclusive.h"
 
 /* The input, and what it points to. */
 struct gathered {
@@ -56,12 +57,24 @@ static int take_tracked(const struct tracked_device *device, void *ctx)
 	return 0;
 }
 
+/* The claim's netns has ended; the walk over all of them is for those alone that have left it. */
+static bool is_orphan(const struct tracked_device *device)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!device->claimed || device->claim.netns_cookie == device->device.netns_cookie)
+		return false;
+	fd = netns_open_cookie(device->claim.netns_cookie);
+	return fd < 0;
+}
+
 static void take_device(uint32_t index, const struct warden_device *device, void *ctx)
 {
 	struct gathered *g = ctx;
 	struct tracked_device one = { .index = index, .device = *device };
 
 	one.claimed = track_claim_get(g->pods->options.track, index, &one.claim);
+	one.orphan = is_orphan(&one);
 	take_tracked(&one, g);
 }
 
@@ -182,6 +195,7 @@ static void gather(struct gathered *g, bool full)
 	take_pods(g);
 	take_netns(g);
 	g->input.host = p->host;
+	g->input.shared = p->options.exclusive->now == EXCLUSIVE_NO;
 	g->input.devices = g->devices;
 	g->input.device_count = g->device_count;
 	g->input.attachments = g->attachments;
