@@ -80,14 +80,15 @@ static cJSON *last_event(struct fixture *f)
 	return json;
 }
 
-/* PATH with dots. */
+/* PATH with dots; of an array, its members by their numbers. */
 static const cJSON *at(const cJSON *json, const char *path)
 {
 	char copy[64], *rest = copy, *name;
 
 	strcpy(copy, path);
 	while ((name = strsep(&rest, ".")))
-		json = cJSON_GetObjectItemCaseSensitive(json, name);
+		json = cJSON_IsArray(json) ? cJSON_GetArrayItem(json, atoi(name))
+					   : cJSON_GetObjectItemCaseSensitive(json, name);
 	if (!json)
 		test_fail("no %s", path);
 	return json;
@@ -239,6 +240,43 @@ static void effects_begin_and_end(void **state)
 	text_is(json, "owner", "");
 	text_is(json, "message", "eth0: no longer: 120 packets/s");
 	text_is(json, "detail.netdev", "eth0");
+	cJSON_Delete(json);
+}
+
+static void contradiction(void **state)
+{
+	struct contradiction_change change = { .rule = "track.pod",
+					       .subject = "0000:01:00.3",
+					       .owner = { "", "team/b" },
+					       .source = { "kubelet", "proc" },
+					       .text = "one says this, one that",
+					       .cure = "ask them",
+					       .begins = true };
+	struct fixture *f = *state;
+	cJSON *json;
+
+	events_contradiction(f->events, &change);
+	json = last_event(f);
+	text_is(json, "kind", "violation");
+	text_is(json, "verdict", "observed");
+	text_is(json, "rule", "track.pod");
+	text_is(json, "pci", "0000:01:00.3");
+	text_is(json, "owner", "team/b");
+	text_is(json, "message", "one says this, one that");
+	text_is(json, "detail.sources.0", "kubelet");
+	text_is(json, "detail.sources.1", "proc");
+	text_is(json, "detail.owners.1", "team/b");
+	text_is(json, "detail.cure", "ask them");
+	cJSON_Delete(json);
+
+	change.begins = false;
+	change.owner[0] = "team/a";
+	events_contradiction(f->events, &change);
+	json = last_event(f);
+	text_is(json, "kind", "change");
+	text_is(json, "verdict", "none");
+	text_is(json, "owner", "team/a");
+	text_is(json, "message", "no longer: one says this, one that");
 	cJSON_Delete(json);
 }
 
@@ -693,6 +731,7 @@ int main(void)
 		CASE(an_actor_of_a_pod),
 		CASE(names_of_every_rule),
 		CASE(effects_begin_and_end),
+		CASE(contradiction),
 		CASE(unknown_numbers),
 		CASE(a_comm_of_anybody),
 		CASE(a_wrong_dscp),

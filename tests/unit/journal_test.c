@@ -23,6 +23,7 @@ static struct known_claim example(uint32_t index)
 					    .cgroup_level = 3,
 					    .netns_inum = 4026532000u,
 					    .since_ns = 123456789,
+					    .discovered = true,
 					    .source = "manual",
 					    .owner = "team/trainer-0" } };
 
