@@ -13,11 +13,29 @@
 
 #include "common/test.h"
 #include "lib/util.h"
+#include "pods/slots.h"
 #include "qos/effects.h"
 #include "track_standin.h"
 
+/*
+ * Stands for user/pods/slots.c, by the contract of slots_of_event() in user/pods/slots.h: one pod, which has slot 7 in
+ * generation 3.
+ */
+struct slots {
+	struct warden_pod pod;
+};
+
+bool slots_of_event(const struct slots *slots, const struct warden_event *event, struct warden_pod *pod)
+{
+	if (event->pod_slot != 7 || event->pod_generation != 3)
+		return false;
+	*pod = slots->pod;
+	return true;
+}
+
 struct fixture {
 	struct track track;
+	struct slots slots;
 	struct events *events;
 	int out, saved; /* what events write to stdout goes to a file */
 };
@@ -40,7 +58,7 @@ static int setup(void **state)
 	f->out = open(temp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	dup2(f->out, 1);
 	*state = f;
-	return events_open(&f->events, &f->track, NULL, NULL);
+	return events_open(&f->events, &f->track, &f->slots, NULL);
 }
 
 static int teardown(void **state)
@@ -162,6 +180,37 @@ static void an_actor_of_a_pod(void **state)
 	ev.netns_cookie = 77;
 	json = feed(*state, &ev);
 	text_is(json, "actor.pod", "team/trainer-0");
+	cJSON_Delete(json);
+}
+
+/* Whom the slot names; where that has no name, a claim of the actor's netns may have one. */
+static void an_actor_in_a_slot(void **state)
+{
+	struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
+	struct fixture *f = *state;
+	cJSON *json;
+
+	ev.pod_slot = 7;
+	ev.pod_generation = 3;
+	strcpy(f->slots.pod.owner, "team/other-0");
+	json = feed(f, &ev);
+	text_is(json, "actor.pod", "team/other-0");
+	cJSON_Delete(json);
+	ev.netns_cookie = 77;
+	json = feed(f, &ev);
+	text_is(json, "actor.pod", "team/other-0");
+	cJSON_Delete(json);
+	strcpy(f->slots.pod.owner, "pod-uid/90b1ecb8-b850-451a-97c6-c073b5ddbb53");
+	json = feed(f, &ev);
+	text_is(json, "actor.pod", "team/trainer-0");
+	cJSON_Delete(json);
+	ev.netns_cookie = 78;
+	json = feed(f, &ev);
+	text_is(json, "actor.pod", "pod-uid/90b1ecb8-b850-451a-97c6-c073b5ddbb53");
+	cJSON_Delete(json);
+	ev.pod_generation = 2; /* the slot is another one's now */
+	json = feed(f, &ev);
+	text_is(json, "actor.pod", "");
 	cJSON_Delete(json);
 }
 
@@ -729,6 +778,7 @@ int main(void)
 	static const struct CMUnitTest cases[] = {
 		CASE(a_violation),
 		CASE(an_actor_of_a_pod),
+		CASE(an_actor_in_a_slot),
 		CASE(names_of_every_rule),
 		CASE(effects_begin_and_end),
 		CASE(contradiction),
