@@ -413,6 +413,36 @@ static void gone_before_it_was_read(void **state)
 	assert_string_equal(pod.uid, UID);
 }
 
+/* What another source has seen of a pod before its end, and says after it. */
+static void a_late_word(void **state)
+{
+	struct slot_pod known = { .uid = UID, .owner = "" };
+	struct warden_pod before, after;
+
+	(void)state;
+	need_programs();
+	make_cgroup(POD "/" ID);
+	exec_in(POD "/" ID, CONTAINER);
+	drain();
+	known.cgroup_id = cgroup_id(POD);
+	remove_cgroup(POD);
+	drain();
+	assert_true(slots_by_uid(slots, UID, &before));
+	assert_int_equal(slots_put(slots, &known), 0);
+	assert_true(slots_by_uid(slots, UID, &after));
+	assert_memory_equal(&before, &after, sizeof(before));
+	known.owner = "team/a";
+	assert_int_equal(slots_put(slots, &known), 1);
+	assert_true(slots_by_uid(slots, UID, &after));
+	assert_string_equal(after.owner, "team/a");
+	assert_false(after.live);
+	make_cgroup(POD);
+	known.cgroup_id = cgroup_id(POD);
+	assert_int_equal(slots_put(slots, &known), 1);
+	assert_true(slots_by_uid(slots, UID, &after));
+	assert_true(after.live);
+}
+
 /* ---- whom an event names ---- */
 
 static void names(const char *uid)
@@ -546,6 +576,7 @@ int main(void)
 		cmocka_unit_test_teardown(the_runtimes_own, teardown),
 		cmocka_unit_test_teardown(who_has_entered_a_netns, teardown),
 		cmocka_unit_test_teardown(gone_before_it_was_read, teardown),
+		cmocka_unit_test_teardown(a_late_word, teardown),
 		cmocka_unit_test_teardown(by_cgroup, teardown),
 		cmocka_unit_test_teardown(by_netns, teardown),
 		cmocka_unit_test_teardown(after_its_end, teardown),

@@ -301,39 +301,40 @@ static bool set_netns(struct slots *s, struct warden_pod *pod, uint64_t cookie, 
 	return true;
 }
 
-/* Its cgroup and its netns are to be told again. */
-static bool revive(struct warden_pod *pod)
+/* Is it a pod that has ended, and what is said of it is older than that? */
+static bool is_late(const struct warden_pod *pod, const struct slot_pod *known)
 {
-	if (pod->live)
-		return false;
-	pod->live = 1;
-	pod->ended_ns = 0;
-	return true;
+	return !pod->live && known->cgroup_id && cgroup_is_gone(known->cgroup_id);
 }
 
 int slots_put(struct slots *s, const struct slot_pod *known)
 {
 	char key[WARDEN_UID_LEN];
 	struct warden_pod *pod;
-	bool news = false;
+	bool news;
 
 	if (!known->uid[0])
 		return -EINVAL;
 	key_of(known->uid, key);
 	pod = find_uid(s, key);
-	if (!pod) {
+	if (pod && is_late(pod, known))
+		return set_owner(pod, known->owner);
+	news = !pod || !pod->live;
+	if (!pod)
 		pod = take_slot(s, key);
-		news = true;
-	}
 	if (!pod) {
 		count_lost(s, key);
 		return -ENOSPC;
 	}
-	news |= revive(pod);
+	pod->live = 1;
 	news |= set_owner(pod, known->owner);
-	news |= set_cgroup(s, pod, known->cgroup_id);
 	news |= set_netns(s, pod, known->netns_cookie, known->netns_inum);
-	return news;
+	if (!set_cgroup(s, pod, known->cgroup_id))
+		return news;
+	/* It may have gone before it could be entered, so that its end was not told: from now on it would be. */
+	if (cgroup_is_gone(known->cgroup_id))
+		end(s, pod);
+	return 1;
 }
 
 void slots_end(struct slots *s, const char *uid)
@@ -414,9 +415,6 @@ static bool process_seen(struct slots *s, const struct warden_pod_event *e)
 	if (!pod)
 		return false;
 	*leaf_of(s, e->event.cgroup_id) = (struct leaf){ e->event.cgroup_id, ref_of(s, pod) };
-	/* It may have ended before it could be entered, so that its end was not told: from now on it would be. */
-	if (cgroup_is_gone(known.cgroup_id))
-		end(s, pod);
 	return news;
 }
 

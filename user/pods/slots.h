@@ -40,7 +40,8 @@ struct slot_pod {
 };
 
 /*
- * Enters a pod, or what has become known of it: 1 when something is new, else 0. A pod that had ended lives again. -EINVAL: no UID.
+ * Enters a pod, or what has become known of it: 1 when something is new, else 0. A pod that had ended lives again, unless
+ * its cgroup is gone. -EINVAL: no UID.
  * -ENOSPC: each slot has a pod that lives; the pod is counted (once, however often it is tried), and its events have no name.
  */
 int slots_put(struct slots *slots, const struct slot_pod *pod);
