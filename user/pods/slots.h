@@ -31,8 +31,7 @@ void slots_close(struct slots *slots);
  * another pod's is this one's from then on.
  */
 struct slot_pod {
-	const char *
-		uid; /* never "": by it a pod is found again; without Kubernetes its owner, a long one kept as a digest */
+	const char *uid; /* never "": by it a pod is found again; without Kubernetes its owner (slots.c, key_of) */
 	const char *owner; /* NAMESPACE/NAME; while it is not known, "pod-uid/UID" is the pod's */
 	uint64_t cgroup_id; /* of the pod's own cgroup (v2) */
 	uint64_t netns_cookie; /* never the host's */
@@ -41,7 +40,8 @@ struct slot_pod {
 
 /*
  * Enters a pod, or what has become known of it: 1 when something is new, else 0. A pod that had ended lives again, unless
- * its cgroup is gone. -EINVAL: no UID. -ENOSPC: each slot has a pod that lives; the pod is counted (once, however often it is tried), and its events have no name.
+ * its cgroup is gone. -EINVAL: no UID. -ENOSPC: each slot has a pod that lives; the pod is counted (once, however often it
+ * is tried), and its events have no name.
  */
 int slots_put(struct slots *slots, const struct slot_pod *pod);
 /* Its end. The name stays until the slot is needed. */
