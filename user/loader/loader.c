@@ -41,6 +41,7 @@ static const char *const map_names[MAP_COUNT] = {
 	[MAP_PODS] = "pods",
 	[MAP_POD_CGROUPS] = "pod_cgroups",
 	[MAP_POD_NETNS] = "pod_netns",
+	[MAP_POD_LEAVES] = "pod_leaves",
 };
 
 static const char *const mechanism_names[] = {

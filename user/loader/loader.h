@@ -47,6 +47,7 @@ enum loader_map {
 	MAP_PODS,
 	MAP_POD_CGROUPS,
 	MAP_POD_NETNS,
+	MAP_POD_LEAVES,
 	MAP_COUNT
 };
 
