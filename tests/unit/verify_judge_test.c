@@ -775,6 +775,9 @@ static void what_is_found_and_what_mends_it(void **state)
 			    "nsenter -t 500 -n ip link set net1 mtu 9000");
 	assert_string_equal(after(mtu_not_the_pfs_in_netns, "pod.mtu", L, "vf5")->cure,
 			    "ip netns exec lab ip link set vf5 mtu 9000");
+	COPY(devices[VF5].tracked.netns, "cni-5");
+	judge(NULL);
+	assert_string_equal(find("pod.mtu", L, "vf5")->cure, "ip netns exec cni-5 ip link set vf5 mtu 9000");
 	assert_string_equal(after(address_missing, "pod.address", A, "net1")->cure,
 			    "nsenter -t 500 -n ip address add fd07::2/PREFIX dev net1");
 	assert_string_equal(after(unclaimed, "device.unclaimed", "", DEV2)->cure,

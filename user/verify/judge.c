@@ -87,14 +87,26 @@ const char *text_word(const char *name)
 	return name[0] && name[0] != '-' && !name[strspn(name, plain)] ? name : "NAME";
 }
 
-void text_inside(const struct judge *j, char *to, size_t size)
+/* Its name in /run/netns, where a device in it or its owner tells, or "". */
+static const char *netns_of(const struct judge *j)
 {
 	static const char named[] = "netns/";
 
+	for (size_t i = 0; i < j->model->device_count; i++)
+		if (j->model->devices[i].tracked.netns[0] &&
+		    j->model->devices[i].tracked.device.netns_cookie == j->pod->netns.cookie)
+			return j->model->devices[i].tracked.netns;
+	return strncmp(j->pod->owner, named, sizeof(named) - 1) ? "" : j->pod->owner + sizeof(named) - 1;
+}
+
+void text_inside(const struct judge *j, char *to, size_t size)
+{
+	const char *name = netns_of(j);
+
 	if (j->pod->pid > 0)
 		snprintf(to, size, "nsenter -t %d -n ", j->pod->pid);
-	else if (!strncmp(j->pod->owner, named, sizeof(named) - 1))
-		snprintf(to, size, "ip netns exec %s ", text_word(j->pod->owner + sizeof(named) - 1));
+	else if (name[0] && strlen(name) + sizeof("ip netns exec  ") <= size)
+		snprintf(to, size, "ip netns exec %s ", text_word(name));
 	else
 		snprintf(to, size, "in the netns %u: ", j->pod->netns.inum);
 }
