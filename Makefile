@@ -154,7 +154,7 @@ ALONE_CALLS := socket mnl_socket_sendto recvfrom open opendir fopen write pwrite
 	       memfd_create pipe2 posix_spawn fault_ask
 $(BUILD)/attach-crash $(BUILD)/attach-random: LDFLAGS += $(if $(FAULTS),$(ALONE_CALLS:%=-Wl$(comma)--wrap=%))
 $(BUILD)/attach-crash $(BUILD)/attach-random: $(ALONE_OBJ) $(LIB)
-$(BUILD)/ipam-files: $(LIB)
+$(BUILD)/ipam-files $(BUILD)/churn: $(LIB)
 
 $(BUILD)/attack: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/attack/*.c)) $(VERBS_OBJ)
 	$(call say,LINK)
