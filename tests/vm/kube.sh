@@ -33,11 +33,11 @@ kube_keys() {
 # Where the machine that built it lacked something, a text that says what is in the stand-in's place.
 kube_needs() { [ -x "$LAB_REPO/build/$1" ] || skip "$(<"$LAB_REPO/build/$1")"; }
 
-# NAME CMD…: in the background until it is told to end; it has said "ready".
+# NAME INPUT CMD…: in the background until it is told to end; it has said "ready". INPUT is a FIFO.
 kube_begin() {
-	local name=$1
-	shift
-	setsid "$@" >"$kube_dir/$name.out" 2>&1 &
+	local name=$1 input=$2
+	shift 2
+	setsid "$@" <>"$input" >"$kube_dir/$name.out" 2>&1 &
 	echo $! >"$kube_dir/$name.pid"
 	disown
 	wait_until 60 grep -qx ready "$kube_dir/$name.out" || { cat "$kube_dir/$name.out"; return 1; }
@@ -57,7 +57,7 @@ kube_end() {
 kubelet_start() {
 	[ -e "$kube_dir/state" ] || kubelet_change .
 	rm -f "$kube_dir/kubelet.sock"
-	kube_begin kubelet kubelet-standin "$kube_dir/kubelet.sock" "$kube_dir/state" "${1-plain}" 0<>"$lab_never"
+	kube_begin kubelet "$lab_never" kubelet-standin "$kube_dir/kubelet.sock" "$kube_dir/state" "${1-plain}"
 }
 
 kubelet_stop() {
@@ -115,10 +115,10 @@ kubelet_allocatable() {
 
 api_start() {
 	[ -p "$kube_dir/api.words" ] || mkfifo "$kube_dir/api.words"
-	kube_begin api kube-api-standin "$kube_dir/api" 0<>"$kube_dir/api.words"
+	kube_begin api "$kube_dir/api.words" kube-api-standin "$kube_dir/api"
 }
 api_stop() { kube_end api; }
-api_say() { echo "$1" >"$kube_dir/api.words"; }
+api_say() { echo "$1" 1<>"$kube_dir/api.words"; } # which waits for nobody
 
 api_pod() {
 	# shellcheck disable=SC2016 # jq's own
