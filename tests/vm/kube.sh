@@ -11,6 +11,7 @@
 #   kube_pod POD [--name NAME] [--driver systemd|cgroupfs] [--qos guaranteed|burstable|besteffort] [--bare]
 #   kube_run POD [NODE…]   kube_exec POD CMD…   kube_get POD KEY   kube_pod_delete POD   kube_tidy
 #   kube_move POD VF [netdev|rdma]   kube_return POD VF [netdev|rdma]   kube_attach POD VF [KEYS]   kube_detach POD VF [KEYS]
+#   kube_gc                           nothing that the plugin has attached is still wanted
 #   ask REQUEST   ask_end             one connection to wardend for many requests, so that nothing has to be started for an answer
 # shellcheck disable=SC2154 # lab_state and others are lib.sh's and warden.sh's
 
@@ -296,6 +297,10 @@ kube_cni() {
 		CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=ml;K8S_POD_NAME=$(kube_get "$2" name);K8S_POD_UID=$(kube_get "$2" uid)" \
 		rdma-warden <<<"{\"cniVersion\":\"1.0.0\",\"name\":\"roce\",\"type\":\"rdma-warden\",\"deviceID\":\"$3\"${4:+,$4}}" >"$kube_dir/cni.out" ||
 		{ cat "$kube_dir/cni.out"; return 1; }
+}
+kube_gc() {
+	CNI_COMMAND=GC CNI_PATH=/usr/lib/cni RDMA_WARDEN_SOCKET=$warden_socket \
+		rdma-warden <<<'{"cniVersion":"1.1.0","name":"roce","type":"rdma-warden","cni.dev/valid-attachments":[]}' >/dev/null
 }
 kube_attach() { kube_cni ADD "$@"; }
 kube_detach() { kube_cni DEL "$@"; }

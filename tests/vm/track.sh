@@ -6,7 +6,7 @@
 #   run_track NAME FUNCTION   track_cases [FUNCTION…]
 #   device_line VF   device_has VF REGEX   is_of VF POD SOURCE   is_home VF   claimed_for VF POD SOURCE   status_has REGEX
 #   within_a_second WHAT CMD…   guarded VF POD OTHER
-#   track_warden [KEYS]   checks [OWNER]   failing
+#   track_warden KEYS   checks   failing
 # shellcheck disable=SC2154 # those of lib.sh, warden.sh and kube.sh
 
 # shellcheck disable=SC2034 # for the suites
@@ -39,6 +39,7 @@ track_cases() {
 
 # VFs that are still in a pod come home with its netns, their RDMA devices with them.
 track_tidy() {
+	kube_gc || true
 	kube_tidy
 	wait_until 20 all_home && wait_until 20 all_unclaimed
 	ask_end
@@ -53,8 +54,8 @@ all_unclaimed() {
 	for line in "${answer[@]}"; do [[ $line == *'"owner":""'* ]] || return 1; done
 }
 
-# [KEYS]: a wardend that asks the stand-ins, or KEYS instead of "kubernetes".
-track_warden() { warden_start "\"mode\":\"enforce\",\"discover\":\"all\",${1-$(kube_keys)}"; }
+# KEYS: a wardend that asks whom they say, as those of kube_keys.
+track_warden() { warden_start "\"mode\":\"enforce\",\"discover\":\"all\",$1"; }
 
 # ---- devices ----
 
@@ -70,9 +71,13 @@ device_line() {
 # VF REGEX
 device_has() { device_line "$1" && [[ $device =~ $2 ]]; }
 
-# VF POD SOURCE: by what the sources say, the device is of that pod.
+# VF POD SOURCE: by what the sources say, the device is of that pod. The kubelet's socket tells no UID: where it is the only one that
+# knows the pod's name, none is known.
 is_of() {
-	device_has "$1" "\"pod\":\{\"namespace\":\"ml\",\"name\":\"$(kube_get "$2" name)\",\"uid\":\"$(kube_get "$2" uid)\",[^}]*\"source\":\"$3\"\}"
+	local uid
+	uid=$(kube_get "$2" uid)
+	[ "$3" != kubelet ] || [ -e "$kube_dir/api/pods/$2.json" ] || uid=
+	device_has "$1" "\"pod\":\{\"namespace\":\"ml\",\"name\":\"$(kube_get "$2" name)\",\"uid\":\"$uid\",[^}]*\"source\":\"$3\"\}"
 }
 
 # VF POD SOURCE: the claim, by which it is guarded.
@@ -100,7 +105,11 @@ guarded() {
 	refused uverbs open "$node"
 	event rule=exclusive.open verdict=denied "pci=$1" "owner=ml/$(kube_get "$2" name)"
 	refused kube_exec "$3" uverbs open "$node"
-	event rule=exclusive.open verdict=denied "pci=$1" "pod=ml/$(kube_get "$3" name)"
+	if [ -e "$kube_dir/api/pods/$3.json" ]; then
+		event rule=exclusive.open verdict=denied "pci=$1" "pod=ml/$(kube_get "$3" name)"
+	else # whose name nobody has told
+		event rule=exclusive.open verdict=denied "pci=$1" "pod=pod-uid/$(kube_get "$3" uid)"
+	fi
 }
 
 # ---- wardend ----
@@ -110,8 +119,8 @@ status_has() { ask status && [[ ${answer[0]} =~ $1 ]]; }
 # NAME STATE: of a source.
 source_is() { status_has "\"name\":\"$1\",\"state\":\"$2\""; }
 
-# [OWNER]: `verify`, whose lines are in $kube_dir/checks; its status.
-checks() { ctl verify ${1:+--owner "$1"} --json >"$kube_dir/checks"; }
+# `verify`, whose lines are in $kube_dir/checks; its status.
+checks() { ctl verify --json >"$kube_dir/checks"; }
 
 # The checks that fail, a line each: id, owner and subject.
 failing() { jq -r 'select(.result == "fail") | "\(.id) \(.owner) \(.subject)"' "$kube_dir/checks"; }

@@ -18,6 +18,7 @@ set -uo pipefail
 # SOURCE CLAIM-SOURCE: the VF is moved into pod a, which pod b has nothing to do with, and back.
 moved_by_hand() {
 	kube_pod b --driver cgroupfs --qos besteffort
+	[ "$1" = kubelet ] || api_pod b
 	kube_move a "$vf"
 	within_a_second "moved by hand, the pod by $1" is_of "$vf" a "$1"
 	expect 'it is claimed for the pod' claimed_for "$vf" a "$2"
@@ -35,6 +36,13 @@ t_kubelet() {
 	moved_by_hand kubelet kubelet
 }
 
+t_kubelet_and_api() {
+	kube_pod a
+	api_pod a
+	kubelet_grant a main "$kube_resource" "$vf"
+	moved_by_hand kubelet kubelet
+}
+
 t_kubelet_late() { # the pod's processes begin after the move, as containers do
 	kube_pod a --bare
 	kube_pod b
@@ -42,7 +50,7 @@ t_kubelet_late() { # the pod's processes begin after the move, as containers do
 	kube_move a "$vf"
 	within_a_second 'moved before the pod has a process' is_of "$vf" a kubelet
 	kube_run a "$(vf_node "$vf" uverbs)" /dev/infiniband/rdma_cm
-	within_a_second 'its first process' device_has "$vf" "\"name\":\"$(kube_get a name)\",\"uid\":\"$(kube_get a uid)\""
+	kube_run b
 	guarded "$vf" a b
 }
 
@@ -80,6 +88,7 @@ t_long_name() {
 t_attached() {
 	kube_pod a
 	kube_pod b
+	api_pod b
 	kube_attach a "$vf" '"ipam":{}'
 	within_a_second 'attached by the warden' is_of "$vf" a attach
 	expect 'it is claimed for the pod' claimed_for "$vf" a cni
@@ -97,20 +106,21 @@ t_restart() {
 	kube_pod b
 	kubelet_grant a main "$kube_resource" "$vf"
 	kubelet_grant b main "$kube_resource" "$vf2"
+	api_pod a
 	kube_move a "$vf"
 	within_a_second 'before the restart' is_of "$vf" a kubelet
 	warden_stop
 	refused kube_exec b uverbs open "$(vf_node "$vf" uverbs)" # the claim holds
 	kube_move b "$vf2"
 	ask_end
-	track_warden
+	track_warden "$(kube_keys)"
 	within_a_second 'it was there before the restart' is_of "$vf" a kubelet
 	within_a_second 'it came while there was no wardend' is_of "$vf2" b kubelet
 	guarded "$vf2" b a
 	warden_kill
 	kube_return a "$vf"
 	ask_end
-	track_warden
+	track_warden "$(kube_keys)"
 	within_a_second 'it went while there was no wardend' is_home "$vf"
 	kube_return b "$vf2"
 	within_a_second 'back by hand' is_home "$vf2"
@@ -201,18 +211,15 @@ for vf in $(vf_list); do vf_hcasim "$vf" >/dev/null; done
 { read -r vf && read -r vf2; } < <(vf_list)
 
 # A wardend and its sources for each group of cases, as few starts as can be.
-group() {
-	track_warden "$@" || exit 1
-	sed 's/_/ /g' "$kube_dir/figures" 2>/dev/null
-	rm -f "$kube_dir/figures"
-}
+group() { track_warden "$1" || exit 1; }
 
 ( kube_needs kubelet-standin && kube_needs kube-api-standin ) || { echo "skip - all # $(cat "$lab_state/skip")"; exit; }
 kubelet_start || exit 1
 api_start || exit 1
-group
+group "$(kube_keys)"
 track_cases "$@" <<-'CASES'
 	moved_by_hand,_the_kubelet_knows_the_pod t_kubelet
+	moved_by_hand,_the_API_knows_its_UID,_too t_kubelet_and_api
 	moved_by_hand_before_the_pod_has_a_process t_kubelet_late
 	a_pod_whose_name_is_as_long_as_can_be t_long_name
 	attached_by_the_warden t_attached
@@ -224,7 +231,7 @@ track_cases "$@" <<-'CASES'
 	the_kubelet's_connections_are_cut t_cut
 	the_kubelet_is_not_there,_and_comes t_gone
 CASES
-group
+group "$(kube_keys)"
 track_cases "$@" <<-'CASES'
 	the_kubelet's_checkpoint_alone t_checkpoint
 	processes_and_the_API_alone t_proc
