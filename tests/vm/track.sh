@@ -4,7 +4,7 @@
 # one connection.
 #
 #   run_track NAME FUNCTION   track_cases [FUNCTION…]
-#   device_line VF   device_has VF REGEX   is_of VF POD SOURCE   is_home VF   claimed_for VF POD SOURCE   status_has REGEX
+#   device_line VF   device_has VF REGEX   is_of VF POD SOURCE   is_named VF POD   is_nobodys VF   is_home VF   claimed_for VF POD SOURCE   status_has REGEX
 #   within_a_second WHAT CMD…   guarded VF POD OTHER
 #   track_warden KEYS   checks   failing
 # shellcheck disable=SC2154 # those of lib.sh, warden.sh and kube.sh
@@ -80,10 +80,15 @@ is_of() {
 	device_has "$1" "\"pod\":\{\"namespace\":\"ml\",\"name\":\"$(kube_get "$2" name)\",\"uid\":\"$uid\",[^}]*\"source\":\"$3\"\}"
 }
 
+# VF POD: whoever says so.
+is_named() { device_has "$1" "\"pod\":\{\"namespace\":\"ml\",\"name\":\"$(kube_get "$2" name)\",\"uid\":\"$(kube_get "$2" uid)\""; }
+is_nobodys() { device_has "$1" '"pod":null'; }
+
 # VF POD SOURCE: the claim, by which it is guarded.
 claimed_for() { device_has "$1" "\"owner\":\"ml/$(kube_get "$2" name)\",\"claim_source\":\"$3\""; }
 
-is_home() { device_has "$1" '"owner":"","claim_source":"".*"pod":null' && [ -n "$(vf_netdev "$1")" ] && [ -n "$(vf_rdma "$1")" ]; }
+# To whom the kubelet has given it is another matter: it takes that back when the pod has ended.
+is_home() { device_has "$1" '"owner":"","claim_source":""' && [ -n "$(vf_netdev "$1")" ] && [ -n "$(vf_rdma "$1")" ]; }
 
 # WHAT CMD…: holds within a second from now. How long it took is printed with the suite's other lines.
 within_a_second() {

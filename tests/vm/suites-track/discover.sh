@@ -8,6 +8,10 @@ set -uo pipefail
 . "$LAB_REPO/tests/vm/lib.sh"
 # shellcheck source=../warden.sh
 . "$LAB_REPO/tests/vm/warden.sh"
+# shellcheck source=../attach.sh
+. "$LAB_REPO/tests/vm/attach.sh"
+# shellcheck source=../cri.sh
+. "$LAB_REPO/tests/vm/cri.sh"
 # shellcheck source=../kube.sh
 . "$LAB_REPO/tests/vm/kube.sh"
 # shellcheck source=../track.sh
@@ -21,11 +25,13 @@ moved_by_hand() {
 	[ "$1" = kubelet ] || api_pod b
 	kube_move a "$vf"
 	within_a_second "moved by hand, the pod by $1" is_of "$vf" a "$1"
-	expect 'it is claimed for the pod' claimed_for "$vf" a "$2"
+	within_a_second 'and claimed' claimed_for "$vf" a "$2"
 	guarded "$vf" a b
 	forget_events
 	kube_return a "$vf"
-	within_a_second 'back by hand, and nobody'"'"'s' is_home "$vf"
+	within_a_second 'back by hand' is_home "$vf"
+	kubelet_revoke a
+	wait_until 20 is_nobodys "$vf"
 	no_event '"kind":"violation"'
 }
 
@@ -99,6 +105,26 @@ t_attached() {
 	no_event '"kind":"violation"'
 }
 
+# The pod's sandbox and container are the runtime's, and so is the order of all.
+t_runtime() {
+	kube_set a name a
+	sandbox_uid a >"$kube_dir/pods/a.uid"
+	kubelet_grant a main "$kube_resource" "$vf"
+	sandbox_run a others
+	within_a_second "by containerd with $(peers_name), of which RunPodSandbox had to end" device_has "$vf" '"owner":"ml/a","claim_source":"kubelet".*"name":"a"'
+	container_run a "$(vf_node "$vf" uverbs)" /dev/infiniband/rdma_cm
+	expect 'its device opens' test "$(container_exec a /build/uverbs context "$(vf_node "$vf" uverbs)")" = context
+	refused uverbs open "$(vf_node "$vf" uverbs)"
+	kube_pod b
+	refused kube_exec b uverbs open "$(vf_node "$vf" uverbs)"
+	forget_events
+	kubelet_revoke a
+	rm "$kube_dir/pods/a".*
+	sandbox_end a
+	within_a_second 'ended by containerd' is_home "$vf"
+	no_event '"kind":"violation"'
+}
+
 # ---- wardend stops and starts meanwhile ----
 
 t_restart() {
@@ -130,6 +156,8 @@ t_restart() {
 
 # MANNER: what was granted before is known; what is granted meanwhile is found by the others; status says so.
 kubelet_away() {
+	source_is kubelet ok || kubelet_manner plain # after a case that failed
+	wait_until 30 source_is kubelet ok
 	kube_pod a
 	kube_pod b
 	api_pod a
@@ -140,8 +168,8 @@ kubelet_away() {
 	kubelet_manner "$1"
 	rm -f "$kube_dir/checkpoint"
 	kube_move b "$vf2"
-	within_a_second "the kubelet's manner is $1: the new one" device_has "$vf2" "\"name\":\"$(kube_get b name)\",\"uid\":\"$(kube_get b uid)\""
-	expect 'what was known is known' is_of "$vf" a kubelet
+	within_a_second "the kubelet's manner is $1: the new one" is_named "$vf2" b
+	expect 'what was known is known' is_named "$vf" a
 	guarded "$vf2" b a
 	wait_until 30 source_is kubelet "$2"
 	kubelet_manner plain
@@ -214,6 +242,8 @@ for vf in $(vf_list); do vf_hcasim "$vf" >/dev/null; done
 group() { track_warden "$1" || exit 1; }
 
 ( kube_needs kubelet-standin && kube_needs kube-api-standin ) || { echo "skip - all # $(cat "$lab_state/skip")"; exit; }
+network_of_others others "$vf" "$local_ipam"
+runtime_start || exit 1
 kubelet_start || exit 1
 api_start || exit 1
 group "$(kube_keys)"
@@ -223,6 +253,7 @@ track_cases "$@" <<-'CASES'
 	moved_by_hand_before_the_pod_has_a_process t_kubelet_late
 	a_pod_whose_name_is_as_long_as_can_be t_long_name
 	attached_by_the_warden t_attached
+	a_container_runtime,_and_plugins_of_others t_runtime
 	wardend_is_started_again_meanwhile t_restart
 	the_kubelet_hangs t_hang
 	the_kubelet_answers_garbage t_garbage
@@ -242,6 +273,7 @@ track_cases "$@" <<-'CASES'
 	without_Kubernetes:_a_unit t_unit
 CASES
 cat "$kube_dir/figures"
+runtime_stop
 kubelet_stop
 api_stop
 warden_unload
