@@ -44,8 +44,10 @@ PROGRAMS := $(BUILD)/wardend $(BUILD)/wardenctl $(BUILD)/rdma-warden
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 BPF_TESTS := $(patsubst tests/bpf/%.bpf.c,%,$(wildcard tests/bpf/*_test.bpf.c))
 BPF_TEST_PROGRAMS := $(BPF_TESTS:%=$(BUILD)/tests/bpf/%)
+# In Go, each in a folder of its name.
+STANDINS := $(BUILD)/kubelet-standin $(BUILD)/kube-api-standin
 TEST_TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(wildcard tests/tools/*.c)) $(BUILD)/attack \
-	      $(BUILD)/kubelet-standin
+	      $(STANDINS)
 
 all: $(PROGRAMS) ## build the programs
 .PHONY: all
@@ -152,16 +154,18 @@ ALONE_CALLS := socket mnl_socket_sendto recvfrom open opendir fopen write pwrite
 	       memfd_create pipe2 posix_spawn fault_ask
 $(BUILD)/attach-crash $(BUILD)/attach-random: LDFLAGS += $(if $(FAULTS),$(ALONE_CALLS:%=-Wl$(comma)--wrap=%))
 $(BUILD)/attach-crash $(BUILD)/attach-random: $(ALONE_OBJ) $(LIB)
-$(BUILD)/ipam-files: $(LIB)
+$(BUILD)/ipam-files $(BUILD)/churn: $(LIB)
 
 $(BUILD)/attack: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/attack/*.c)) $(VERBS_OBJ)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 
 $(BUILD)/kubelet-standin: $(wildcard tests/tools/kubelet/*)
+$(BUILD)/kube-api-standin: $(wildcard tests/tools/kube-api/*)
+$(STANDINS): $(BUILD)/%-standin: tests/tools/build-go
 	$(call say,GO)
 	$(Q)mkdir -p $(@D)
-	$(Q)tests/tools/kubelet/build $@
+	$(Q)tests/tools/build-go tests/tools/$* $@
 
 # One that is made of the library has what the library needs, too.
 $(BUILD)/nodeops $(BUILD)/spiderpool-agent: $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(LIB)

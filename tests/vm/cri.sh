@@ -4,7 +4,7 @@
 # follows the CRI (v1): requests and answers in protobuf's text form, sent by curl as gRPC. Which VF a pod gets is chosen by
 # its runtime handler, as each has a network of its own; so much stands for Multus and the device plugin.
 #
-#   network HANDLER VF [KEYS]   runtime_start   runtime_stop   runtime_kill   runtime_tidy   runtime_is_clean
+#   network HANDLER VF [KEYS]   network_of_others HANDLER VF [KEYS]   runtime_start   runtime_stop   runtime_kill   runtime_tidy   runtime_is_clean
 #   cri METHOD [FIELDS]   cri_value FIELD
 #   sandbox_run POD HANDLER   sandbox_ip POD   sandbox_info POD FILTER   sandbox_netns POD   sandbox_kill POD   sandbox_end POD
 #   sandbox_ids FILTER   sandbox_end_id ID   sandbox_get POD id|netns|container   sandbox_remove_cgroup POD
@@ -95,6 +95,18 @@ network() {
 	printf '{"cniVersion":"1.0.0","name":"%s","plugins":[%s]}\n' "$network" "$(conf "$2" "$runtime_asks${3:+,$3}")" >"$runtime_dir/net/$1/10.conflist"
 }
 
+# The same by sriov-cni and rdma-cni in a chain, where their programs, as their own projects build them, are at hand; else by
+# host-device of the CNI plugins and a stand-in for rdma-cni.
+network_of_others() {
+	local first='"type":"host-device","pciBusID"'
+	[ ! -x "$peers/sriov" ] || first='"type":"sriov","deviceID"'
+	mkdir -p "$runtime_dir/net/$1"
+	printf '{"cniVersion":"1.0.0","name":"others","plugins":[{%s:"%s"%s},{"type":"rdma","deviceID":"%s"}]}\n' \
+		"$first" "$2" "${3:+,$3}" "$2" >"$runtime_dir/net/$1/10.conflist"
+}
+peers=$LAB_REPO/build/tests/bench/peers
+peers_name() { if [ -x "$peers/sriov" ]; then echo 'sriov-cni and rdma-cni'; else echo 'host-device and a stand-in for rdma-cni'; fi; }
+
 # A static program to be what a pod is when nothing runs in it, and links to the node's own programs, to be mounted.
 image_layer() {
 	local root=$runtime_dir/image/root link
@@ -120,7 +132,10 @@ runtime_setup() {
 	local plugin
 	mkdir -p "$runtime_dir"/{plugins,root,pods}
 	mountpoint -q "$runtime_dir/root" || mount -t tmpfs images "$runtime_dir/root" # an overlay cannot be on an overlay
-	for plugin in /usr/lib/cni/{loopback,host-local} "$LAB_REPO/build/rdma-warden"; do ln -sf "$plugin" "$runtime_dir/plugins/"; done
+	for plugin in /usr/lib/cni/{loopback,host-local,host-device} "$LAB_REPO/build/rdma-warden" "$peers"/{sriov,rdma}; do
+		[ ! -e "$plugin" ] || ln -sf "$plugin" "$runtime_dir/plugins/"
+	done
+	[ -e "$runtime_dir/plugins/rdma" ] || ln -s "$LAB_REPO/tests/tools/rdma-plugin" "$runtime_dir/plugins/rdma"
 	image_archive
 	runtime_config >"$runtime_dir/config.toml"
 }
@@ -151,12 +166,19 @@ runtime_kill() { runtime_end KILL; }
 
 # ---- pods, as the kubelet makes them and takes them away ----
 
-sandbox_cgroup() { printf '/kubepods/pod-%s' "$1"; }
+# A UUID for each name, the same at each time.
+sandbox_uid() {
+	local sum
+	sum=$(md5sum <<<"$1")
+	printf '%s-%s-4%s-8%s-%s\n' "${sum:0:8}" "${sum:8:4}" "${sum:13:3}" "${sum:17:3}" "${sum:20:12}"
+}
+# As the kubelet with the cgroupfs driver has it, of class Burstable.
+sandbox_cgroup() { printf '/kubepods/burstable/pod%s' "$(sandbox_uid "$1")"; }
 sandbox_remove_cgroup() { rmdir "/sys/fs/cgroup$(sandbox_cgroup "$1")"; }
 sandbox_get() { first_line "$runtime_dir/pods/$1.$2"; }
 
 sandbox_fields() {
-	printf 'metadata { name: "%s" uid: "uid-of-%s" namespace: "ml" } hostname: "%s" ' "$1" "$1" "$1"
+	printf 'metadata { name: "%s" uid: "%s" namespace: "ml" } hostname: "%s" ' "$1" "$(sandbox_uid "$1")" "$1"
 	printf 'dns_config { servers: "10.88.0.53" } port_mappings { container_port: 80 host_port: 8080 } '
 	printf 'linux { cgroup_parent: "%s" security_context { namespace_options { pid: CONTAINER } } }' "$(sandbox_cgroup "$1")"
 }
@@ -229,7 +251,7 @@ sandbox_ids() { cri ListPodSandbox "$1" && sed -nE 's/^  id: "(.*)"$/\1/p' "$cri
 runtime_is_clean() {
 	expect_match '^$' "$(sandbox_ids '')"
 	expect_match '^$' "$(compgen -G '/run/netns/cni-*' || true)"
-	expect_match '^$' "$(compgen -G '/sys/fs/cgroup/kubepods/pod-*' || true)"
+	expect_match '^$' "$(compgen -G '/sys/fs/cgroup/kubepods/burstable/pod*' || true)"
 }
 
 # After a case that failed.
@@ -237,6 +259,6 @@ runtime_tidy() {
 	local id path
 	for id in $(sandbox_ids ''); do sandbox_end_id "$id" || true; done
 	for path in /run/netns/cni-*; do [ ! -e "$path" ] || ip netns delete "${path##*/}"; done
-	for path in /sys/fs/cgroup/kubepods/pod-*; do [ ! -e "$path" ] || rmdir "$path"; done
+	for path in /sys/fs/cgroup/kubepods/burstable/pod*; do [ ! -e "$path" ] || rmdir "$path"; done
 	rm -f "$runtime_dir"/pods/*
 }

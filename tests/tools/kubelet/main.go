@@ -4,7 +4,8 @@
 //	kubelet-standin SOCKET STATE [MANNER]
 //
 // STATE is a JSON file: {"list": ListPodResourcesResponse, "allocatable": AllocatableResourcesResponse}, with the fields' published
-// names. It says "ready" and serves until its input ends. The manners are below.
+// names, read anew for each call: whoever changes it replaces it by a rename. It says "ready" and serves until its input ends. The
+// manners are below.
 package main
 
 import (
@@ -102,8 +103,17 @@ type state struct {
 // The words of errors are the kubelet's own.
 type server struct {
 	v1.UnimplementedPodResourcesListerServer
-	state  state
+	file   string
 	manner string
+}
+
+func (s *server) read() (*state, error) {
+	var now state
+	text, err := os.ReadFile(s.file)
+	if err == nil {
+		err = json.Unmarshal(text, &now)
+	}
+	return &now, err
 }
 
 func (s *server) trouble(ctx context.Context) error {
@@ -122,7 +132,11 @@ func (s *server) trouble(ctx context.Context) error {
 }
 
 func (s *server) List(ctx context.Context, _ *v1.ListPodResourcesRequest) (*v1.ListPodResourcesResponse, error) {
-	return &s.state.List, s.trouble(ctx)
+	now, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	return &now.List, s.trouble(ctx)
 }
 
 func (s *server) GetAllocatableResources(ctx context.Context, request *v1.AllocatableResourcesRequest) (*v1.AllocatableResourcesResponse, error) {
@@ -132,7 +146,11 @@ func (s *server) GetAllocatableResources(ctx context.Context, request *v1.Alloca
 	case disabled:
 		return nil, errors.New("Pod Resources API GetAllocatableResources disabled")
 	}
-	return &s.state.Allocatable, s.trouble(ctx)
+	now, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	return &now.Allocatable, s.trouble(ctx)
 }
 
 func (s *server) Get(ctx context.Context, request *v1.GetPodResourcesRequest) (*v1.GetPodResourcesResponse, error) {
@@ -142,7 +160,11 @@ func (s *server) Get(ctx context.Context, request *v1.GetPodResourcesRequest) (*
 	case disabled:
 		return nil, errors.New("PodResources API Get method disabled")
 	}
-	for _, pod := range s.state.List.PodResources {
+	now, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	for _, pod := range now.List.PodResources {
 		if pod.Name == request.PodName && pod.Namespace == request.PodNamespace {
 			return &v1.GetPodResourcesResponse{PodResources: pod}, s.trouble(ctx)
 		}
@@ -255,12 +277,8 @@ func serve(l net.Listener, s *server) {
 }
 
 func run(socket, file, manner string) error {
-	s := &server{manner: manner}
-	text, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(text, &s.state)
-	}
-	if err != nil {
+	s := &server{file: file, manner: manner}
+	if _, err := s.read(); err != nil {
 		return err
 	}
 	l, err := net.Listen("unix", socket)

@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# 250 pods, 128 of them with a device, and others that come and go, 50 a second for a minute: what wardend says is right, and what it
+# costs is bounded.
+#   tests/vm/run --vfs 7 --functions 114 tests/vm/suites-track/scale.sh [RATE]
+set -uo pipefail
+# shellcheck source=../lib.sh
+. "$LAB_REPO/tests/vm/lib.sh"
+# shellcheck source=../warden.sh
+. "$LAB_REPO/tests/vm/warden.sh"
+# shellcheck source=../kube.sh
+. "$LAB_REPO/tests/vm/kube.sh"
+# shellcheck source=../track.sh
+. "$LAB_REPO/tests/vm/track.sh"
+
+pods=250 devices=128 rate=${1:-50} parts=6 part_seconds=10 live=20
+list=$kube_dir/pods.list # what the churn tool says of those that live: NAMESPACE NAME UID CONTAINER PID NETNS
+figures=$kube_dir/figures
+
+say() { printf '    %s\n' "$*" | tee -a "$figures" >/dev/null; }
+
+# ---- pods ----
+
+# COMMAND: its answer's last line is in $churned, lines before it in $list.
+churn() {
+	local line
+	echo "$1" >"$kube_dir/churn.in"
+	: >"$list.new"
+	while read -r line; do
+		case $line in
+		pod\ *) printf '%s\n' "${line#pod }" >>"$list.new" ;;
+		*) churned=$line; break ;;
+		esac
+	done <&8
+	[ "$1" != list ] || mv "$list.new" "$list"
+}
+
+churn_start() {
+	mkfifo "$kube_dir"/churn.{in,out}
+	setsid churn /bin/busybox sleep 1000000 <>"$kube_dir/churn.in" >"$kube_dir/churn.out" 2>"$kube_dir/churn.log" &
+	churn_pid=$!
+	disown
+	exec 8<"$kube_dir/churn.out"
+}
+
+# ---- devices: those of the VFs, and of functions that are none ----
+
+functions() { grep -lx PCI_ID=1B36:0005 /sys/bus/pci/devices/*/uevent | cut -d / -f 6; }
+
+make_devices() {
+	local one n=0
+	for one in $(vf_list); do vf_hcasim "$one"; done >/dev/null
+	for one in $(functions); do
+		ip link add "sim$n" type dummy
+		echo "$one sim$n" >/sys/kernel/debug/hcasim/add
+		n=$((n + 1))
+	done
+	rdma link | wc -l
+}
+
+# In the order of the list, as many as there are devices: a device each, with a VF's netdev; the kubelet says so. Leaves $kube_dir/given:
+# PCI-ADDRESS NAME UID.
+give_devices() {
+	local name uid pid one netdev
+	exec 7< <({ vf_list; functions; } | head -n "$devices")
+	rm -f "$kube_dir"/{given,{rdma,ip}.batch}
+	while read -r _ name uid _ pid _ && read -ru 7 one; do
+		printf '%s %s %s\n' "$one" "$name" "$uid" >>"$kube_dir/given"
+		printf 'dev set %s netns ../../proc/%s/ns/net\n' "$(ls "/sys/bus/pci/devices/$one/infiniband")" "$pid" >>"$kube_dir/rdma.batch"
+		for netdev in "/sys/bus/pci/devices/$one/net/"*; do
+			[ ! -e "$netdev" ] || printf 'link set %s netns %s\n' "${netdev##*/}" "$pid" >>"$kube_dir/ip.batch"
+		done
+	done <"$list"
+	exec 7<&-
+	# shellcheck disable=SC2016 # jq's own
+	kubelet_change '.list.pod_resources = $given' --argjson given "$(jq -Rnc --arg resource "$kube_resource" \
+		'[inputs | split(" ") | {uid: .[2], namespace: "churn", name: .[1], containers: [{name: "main", devices: [
+		{resource_name: $resource, device_ids: [.[0]], topology: {nodes: [{ID: 0}]}}]}]}]' "$kube_dir/given")"
+	ip -batch "$kube_dir/ip.batch"
+	rdma -batch "$kube_dir/rdma.batch"
+}
+
+# The pods that stay, for the API server, in one file each.
+tell_api() {
+	# shellcheck disable=SC2016 # jq's own
+	jq -Rc 'split(" ") | {apiVersion: "v1", kind: "Pod", metadata: {namespace: .[0], name: .[1], uid: .[2]}, spec: {nodeName: "lab"},
+		status: {phase: "Running"}}' "$list" | split -l 1 --additional-suffix=.json - "$kube_dir/api/pods/churn."
+	api_say sync
+}
+
+# ---- what wardend says ----
+
+# Each device that was given away is of its pod, and no other one is of any.
+devices_are_right() {
+	ask devices
+	printf '%s\n' "${answer[@]}" | jq -r 'select(.pod != null) | "\(.pci) \(.pod.name) \(.pod.uid)"' | sort >"$kube_dir/said"
+	sort "$kube_dir/given" | cmp -s - "$kube_dir/said"
+}
+
+claims_are_right() {
+	ask devices
+	printf '%s\n' "${answer[@]}" | jq -r 'select(.owner != "") | "\(.pci) \(.owner)"' | sort >"$kube_dir/claimed"
+	awk '{ print $1, "churn/" $2 }' "$kube_dir/given" | sort | cmp -s - "$kube_dir/claimed"
+}
+
+pods_are_right() { status_has "\"pods\":$(wc -l <"$list")[,}]"; }
+
+is_right() {
+	wait_until 60 devices_are_right || { sort "$kube_dir/given" | diff - "$kube_dir/said" | head; return 1; }
+	wait_until 60 claims_are_right
+	wait_until 60 pods_are_right || { wc -l <"$list"; printf '%s\n' "${answer[0]}"; return 1; }
+}
+
+# Clock ticks of CPU time that it has used, of 10 ms each; and KiB that are resident.
+cpu_of_warden() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$(<"$warden_dir/pid")/stat"; }
+memory_of_warden() { awk '/^VmRSS/ { print $2 }' "/proc/$(<"$warden_dir/pid")/status"; }
+
+# ---- cases ----
+
+t_full() {
+	is_right
+	say "$(memory_of_warden) KiB resident with $pods pods and $devices devices"
+	expect 'at most 16 MiB' test "$(memory_of_warden)" -le 16384
+}
+
+t_idle() {
+	local before
+	before=$(cpu_of_warden)
+	pause 20
+	say "$(($(cpu_of_warden) - before))0 ms of CPU in 20 s without churn"
+}
+
+t_churn() {
+	local part before used=0 took=0 count=0 words
+	for ((part = 0; part < parts; part++)); do
+		before=$(cpu_of_warden)
+		churn "run $rate $part_seconds $live"
+		used=$((used + $(cpu_of_warden) - before))
+		read -ra words <<<"$churned"
+		count=$((count + words[1])) took=$((took + words[2]))
+		churn list
+		is_right
+	done
+	say "$count pods in $took ms, $((count * 1000 / took)) a second; wardend: $((used * 10)) ms of CPU, $((used * 1000 / (took / 10))) in a thousand"
+	say "$(memory_of_warden) KiB resident afterwards"
+	expect 'at most 16 MiB' test "$(memory_of_warden)" -le 16384
+	expect 'the rate' test $((count * 1000)) -ge $((took * rate * 95 / 100))
+	expect 'at most 5 %' test $((used * 10 * 20)) -le "$took"
+}
+
+# ---- the suite ----
+
+rdma_mode exclusive
+[ "$(functions | wc -l)" -ge 114 ] || { echo 'skip - all # too few PCI functions: --vfs 7 --functions 114'; exit; }
+( kube_needs kubelet-standin && kube_needs kube-api-standin ) || { echo "skip - all # $(cat "$lab_state/skip")"; exit; }
+[ "$(make_devices)" -ge "$devices" ] || { echo 'not ok - there are not enough devices'; exit 1; }
+kubelet_start || exit 1
+api_start || exit 1
+churn_start
+churn "make $pods"
+churn list
+give_devices || exit 1
+tell_api
+track_warden "$(kube_keys)" || exit 1
+run_case "$pods pods, $devices devices" t_full
+run_case 'without churn' t_idle
+run_case "$rate pods a second come and go for a minute" t_churn
+cat "$figures"
+kill "$churn_pid"
+warden_unload
+suite_end
