@@ -59,9 +59,10 @@ cJSON *pod_of_device_json(const struct model *model, uint32_t index)
 void sources_json(struct services *s, cJSON *array)
 {
 	struct source_health health[POD_SOURCE_COUNT];
-	uint64_t now = boot_ns();
+	uint64_t now;
 
 	pods_health(s->pods, health);
+	now = boot_ns();
 	for (enum pod_source source = 0; source < POD_SOURCE_COUNT; source++) {
 		const struct source_health *h = &health[source];
 		cJSON *json;

@@ -269,6 +269,9 @@ static int attempt(const struct grpc_call *call, bool bare, struct grpc_reply *r
 	*reply = (struct grpc_reply){ .status = NO_STATUS };
 	if (!call->ms)
 		return fail(err, -ETIMEDOUT, "%s: no time is left for it", call->socket);
+	/* A node without a kubelet is not to load libcurl, with all that it brings, in vain. */
+	if (access(call->socket, F_OK) && errno == ENOENT)
+		return fail(err, -ENOENT, "%s: %s", call->socket, strerror(ENOENT));
 	r = begin(&x, call, err);
 	if (r)
 		return r;
