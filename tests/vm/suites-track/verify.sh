@@ -88,15 +88,18 @@ make_pods() {
 	wait_until 20 claimed_for "$vf2" b cni
 }
 
+# As the profile wants it, of what is with the host.
+mark_node() { ctl qos --apply --yes >"$kube_dir/qos" || [ "$(ctl qos --json | grep -c '"result":"fail"')" = 0 ] || { cat "$kube_dir/qos"; return 1; }; }
+
 # After a case that failed.
 remake() {
-	ask_end
-	ctl claim --device "$vf3" --pid 1 --owner lab/none >/dev/null 2>&1 || true
 	local one
+	ask_end
 	for one in "$vf" "$vf2" "$vf3"; do ctl release --device "$one" --force >/dev/null 2>&1 || true; done
 	track_tidy
 	rm -f "$modprobe"/*lab*.conf
 	make_pods
+	mark_node
 }
 
 # ---- breakages: of what the pod was promised ----
@@ -104,8 +107,12 @@ remake() {
 break_address() { in_a ip address del "$(vf_ip "$vf")/24" dev net1; }
 mend_address() { in_a ip address add "$(vf_ip "$vf")/24" dev net1; }
 
-break_address_b() { in_b ip address flush dev net1 scope global; }
-mend_address_b() { in_b ip address add 10.88.0.2/24 dev net1; }
+address_of_b() { in_b ip -o -4 address show dev net1 | awk '{ print $4 }'; }
+break_address_b() {
+	address_of_b >"$kube_dir/address"
+	in_b ip address del "$(<"$kube_dir/address")" dev net1
+}
+mend_address_b() { in_b ip address add "$(<"$kube_dir/address")" dev net1; }
 
 break_mtu() { in_a ip link set net1 mtu 1400; }
 mend_mtu() { in_a ip link set net1 mtu 1500; }
@@ -190,7 +197,10 @@ mend_missing() {
 }
 
 break_stray() { kube_move a "$vf3" rdma; }
-mend_stray() { kube_return a "$vf3" rdma; }
+mend_stray() {
+	kube_return a "$vf3" rdma
+	mark_node
+}
 
 break_split() { kube_return a "$vf" rdma; }
 mend_split() {
@@ -241,13 +251,17 @@ break_orphan() {
 	kube_pod_delete c
 	wait_until 20 test -n "$(vf_rdma "$vf3")"
 }
-mend_orphan() { vf_set "$vf3" trust off; }
-
-break_tos() {
-	mkdir -p "/sys/kernel/config/rdma_cm/$(vf_rdma "$vf3")"
-	echo 104 >"/sys/kernel/config/rdma_cm/$(vf_rdma "$vf3")/ports/1/default_roce_tos"
+mend_orphan() {
+	vf_set "$vf3" trust off
+	mark_node
 }
-mend_tos() { rmdir "/sys/kernel/config/rdma_cm/$(vf_rdma "$vf3")"; }
+
+# What the marking's audit finds is told as it is.
+break_tos() { echo 104 >"/sys/kernel/config/rdma_cm/$rdma3/ports/1/default_roce_tos"; }
+mend_tos() { mark_node; }
+
+break_pause() { ethtool -A "$pf1" rx on tx on; }
+mend_pause() { mark_node; }
 
 # A PF in a pod: the node's policy misses it, too.
 break_netdev() { ip link set "$pf2" netns "$(kube_get a netns)"; }
@@ -291,7 +305,6 @@ only=("$@")
 modprobe=$kube_dir/modprobe.d
 mkdir -p "$modprobe"
 rdma_mode exclusive
-for vf in $(vf_list); do vf_hcasim "$vf" >/dev/null; done
 { read -r vf && read -r vf2 && read -r vf3; } < <(vf_list)
 pf1=$(ls "/sys/bus/pci/devices/${LAB_PFS% *}/net") pf2=$(ls "/sys/bus/pci/devices/${LAB_PFS#* }/net")
 ( kube_needs kubelet-standin && kube_needs kube-api-standin ) || { echo "skip - all # $(cat "$lab_state/skip")"; exit; }
@@ -299,7 +312,11 @@ kubelet_start || exit 1
 api_start || exit 1
 policy='"node_policy":[{"resourceName":"roce","nicSelector":{"pfNames":["'$pf1'","'$pf2'"]},"numVfs":'$LAB_VFS',"isRdma":true}]'
 track_warden "$(kube_keys),$policy,\"set_exclusive\":true,\"modprobe_dir\":\"$modprobe\",\"qos\":{\"profile\":{\"base\":\"spiderpool\",\"mtu\":0},\"on_violation\":\"observe\"}" || exit 1
+ctl policy --apply >/dev/null || { ctl policy; exit 1; }
+for one in $(vf_list); do vf_hcasim "$one" >/dev/null; done
+rdma3=$(vf_rdma "$vf3")
 make_pods || exit 1
+mark_node || exit 1
 
 run_case 'a healthy node with two pods' t_well
 cat "$kube_dir/unknown"
@@ -319,7 +336,7 @@ breakage claimed_for_another_cgroup claim_cgroup "pod.claim ml/a $vf"
 breakage claimed_for_another_netns claim_netns "pod.claim ml/a $vf"
 breakage given_and_not_there missing "track.missing ml/a $vf3" "pod.devices ml/a $vf3" "pod.claim ml/a $vf3"
 breakage there_and_not_given stray "track.stray ml/a $vf3" "track.split ml/a $vf3"
-breakage netdev_and_RDMA_device_are_apart split "track.split ml/a $vf" "track.missing ml/a $vf" "pod.devices ml/a $vf"
+breakage netdev_and_RDMA_device_are_apart split "qos.tos  $(in_netns "$(kube_get a netns)" ls "/sys/bus/pci/devices/$vf/infiniband")" "track.split ml/a $vf" "track.missing ml/a $vf" "pod.devices ml/a $vf"
 breakage given_to_another_pod two_pods "track.pod ml/a $vf" "track.pod ml/b $vf" "pod.devices ml/a $vf"
 breakage a_resource_is_not_advertised resource_name 'resource.name  roce'
 breakage too_few_devices_are_advertised resource_count 'resource.count  roce'
@@ -328,7 +345,8 @@ breakage the_plugin_for_shared_devices shared_plugin 'resource.shared-plugin  rd
 breakage the_next_boot_would_be_shared next_boot 'exclusive.next-boot  RDMA subsystem'
 breakage a_PF_is_down policy "sriov.policy  $pf2"
 breakage an_orphan_that_is_not_clean orphan "device.orphan  $vf3"
-breakage a_wrong_ToS_by_configfs tos 'qos.tos  x'
+breakage a_wrong_ToS_by_configfs tos "qos.tos  $rdma3"
+breakage the_link_pauses pause "qos.pause  $pf1"
 breakage a_PF_in_a_pod netdev "pod.netdevs ml/a $pf2" "sriov.policy  $pf2"
 run_case 'a kubelet that does not answer is unknown' t_unknown
 run_case 'one pod alone, and what a person reads' t_owner
