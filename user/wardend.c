@@ -10,6 +10,7 @@
 #include <getopt.h>
 #include <libgen.h>
 #include <linux/netlink.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -868,6 +869,7 @@ int main(int argc, char **argv)
 	if (r)
 		return r - 1;
 	log_init(args.debug);
+	mallopt(M_ARENA_MAX, 1); /* one heap for all threads, which wait for others and not for memory */
 	config_defaults(&d.config);
 	if (args.config)
 		r = config_read(args.config, &d.config, &err);

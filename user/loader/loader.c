@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,12 +100,26 @@ int read_vmlinux(struct loader *l, struct err *err)
 	return l->vmlinux ? 0 : fail(err, -errno, "the kernel's BTF cannot be read: %s", strerror(errno));
 }
 
+/* The pages of the objects' bytes, which are of this program's own file: read again where a module comes late. */
+static void forget_bytes(enum file_id id)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size;
+	uintptr_t at = (uintptr_t)files[id].bytes(&size), end = (at + size) & ~(page - 1);
+
+	at = (at + page - 1) & ~(page - 1);
+	if (at < end)
+		madvise((void *)at, end - at, MADV_DONTNEED);
+}
+
 /* With what libbpf has freed of the same: glibc would keep these megabytes for a daemon that never needs them again. */
 void close_vmlinux(struct loader *l)
 {
 	btf__free(l->vmlinux);
 	l->vmlinux = NULL;
 	malloc_trim(0);
+	for (enum file_id id = 0; id < FILE_IDS; id++)
+		forget_bytes(id);
 }
 
 static bool hook_exists(struct loader *l, enum object_id id, const struct bpf_program *prog)
