@@ -309,19 +309,20 @@ kube_detach() { kube_cni DEL "$@"; }
 
 ask_begin() {
 	coproc asked { exec socat - "UNIX-CONNECT:$warden_socket"; }
-	ask_pid=$asked_PID
+	ask_pid=$asked_PID ask_shell=$BASHPID
 }
 
 ask_end() {
-	[ -n "${ask_pid-}" ] || return 0
+	[ "${ask_shell-}" = "$BASHPID" ] || return 0
 	kill "$ask_pid" 2>/dev/null || true
-	ask_pid=
+	ask_shell=
 }
 
 # REQUEST [MEMBERS]: the answer's lines, but the last one, are in the array $answer; nothing is started.
 ask() {
 	local line
-	if [ -z "${ask_pid-}" ] || ! kill -0 "$ask_pid" 2>/dev/null; then ask_begin; fi
+	# A subshell has not the descriptors of the coprocess that is the outer shell's.
+	if [ "${ask_shell-}" != "$BASHPID" ] || ! kill -0 "$ask_pid" 2>/dev/null; then ask_begin; fi
 	printf '{"request":"%s"%s}\n' "$1" "${2:+,$2}" >&"${asked[1]}"
 	answer=()
 	while read -r line <&"${asked[0]}"; do

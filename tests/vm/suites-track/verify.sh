@@ -257,7 +257,10 @@ mend_orphan() {
 }
 
 # What the marking's audit finds is told as it is.
-break_tos() { echo 104 >"/sys/kernel/config/rdma_cm/$rdma3/ports/1/default_roce_tos"; }
+break_tos() {
+	mkdir -p "/sys/kernel/config/rdma_cm/$rdma3"
+	echo 104 >"/sys/kernel/config/rdma_cm/$rdma3/ports/1/default_roce_tos"
+}
 mend_tos() { mark_node; }
 
 break_pause() { ethtool -A "$pf1" rx on tx on; }
@@ -336,10 +339,11 @@ breakage spoof_check_is_off spoofchk "pod.spoofchk ml/a $vf"
 breakage the_VF_is_trusted trust "pod.trust ml/a $vf"
 breakage claimed_for_another_cgroup claim_cgroup "pod.claim ml/a $vf"
 breakage claimed_for_another_netns claim_netns "pod.claim ml/a $vf"
-breakage given_and_not_there missing "track.missing ml/a $vf3" "pod.devices ml/a $vf3" "pod.claim ml/a $vf3"
-breakage there_and_not_given stray "track.stray ml/a $vf3" "track.split ml/a $vf3"
+breakage given_and_not_there missing "track.missing ml/a $vf3" "pod.devices ml/a $vf3" "pod.claim ml/a $vf3" "pod.nodes ml/a $vf3"
+breakage there_and_not_given stray "track.stray ml/a $vf3" "track.split ml/a $vf3" "pod.devices ml/a $vf3"
 breakage netdev_and_RDMA_device_are_apart split "qos.tos  $(in_netns "$(kube_get a netns)" ls "/sys/bus/pci/devices/$vf/infiniband")" "track.split ml/a $vf" "track.missing ml/a $vf" "pod.devices ml/a $vf"
-breakage given_to_another_pod two_pods "track.pod ml/a $vf" "track.pod ml/b $vf" "pod.devices ml/a $vf"
+breakage given_to_another_pod two_pods "track.pod ml/a $vf" "track.pod ml/b $vf" "track.missing ml/a $vf" \
+	"track.missing ml/b $vf" "pod.devices ml/a $vf" 'pod.nodes ml/a others'
 breakage a_resource_is_not_advertised resource_name 'resource.name  roce'
 breakage too_few_devices_are_advertised resource_count 'resource.count  roce'
 breakage a_device_is_advertised_that_there_is_not resource_device 'resource.device  0000:09:00.1'
