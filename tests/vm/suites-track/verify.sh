@@ -353,7 +353,7 @@ breakage a_PF_is_down policy "sriov.policy  $pf2"
 breakage an_orphan_that_is_not_clean orphan "device.orphan  $vf3"
 breakage a_wrong_ToS_by_configfs tos "qos.tos  $rdma3"
 breakage the_link_pauses pause "qos.pause  $pf1"
-breakage a_PF_in_a_pod netdev "pod.netdevs ml/a $pf2" "sriov.policy  $pf2"
+breakage a_PF_in_a_pod netdev "pod.netdevs ml/a $pf2" 'resource.count  roce'
 run_case 'a kubelet that does not answer is unknown' t_unknown
 run_case 'one pod alone, and what a person reads' t_owner
 kubelet_stop
