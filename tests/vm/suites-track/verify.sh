@@ -240,19 +240,18 @@ mend_next_boot() { rm "$modprobe/zz-lab.conf"; }
 break_policy() { ip link set "$pf2" down; }
 mend_policy() { ip link set "$pf2" up; }
 
-# Its owner is gone, and it is not as nobody has set it up.
+# Claimed by hand, its owner is gone, and it is not as nobody has set it up.
 break_orphan() {
 	kube_pod c --bare
-	kubelet_grant c main "$kube_resource" "$vf3"
+	ctl claim --device "$vf3" --netns "$(kube_get c netns)" --owner ml/c
 	kube_move c "$vf3"
-	wait_until 20 claimed_for "$vf3" c kubelet
 	vf_set "$vf3" trust on
-	kubelet_revoke c
 	kube_pod_delete c
 	wait_until 20 test -n "$(vf_rdma "$vf3")"
 }
 mend_orphan() {
 	vf_set "$vf3" trust off
+	wait_until 20 is_home "$vf3"
 	mark_node
 }
 
@@ -356,6 +355,7 @@ breakage the_link_pauses pause "qos.pause  $pf1"
 breakage a_PF_in_a_pod netdev "pod.netdevs ml/a $pf2" 'resource.count  roce'
 run_case 'a kubelet that does not answer is unknown' t_unknown
 run_case 'one pod alone, and what a person reads' t_owner
+track_tidy
 kubelet_stop
 api_stop
 warden_unload
