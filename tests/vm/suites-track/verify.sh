@@ -297,8 +297,8 @@ t_owner() {
 
 t_well() {
 	wait_until 20 is_well || { is_well || true; jq -c 'select(.result == "fail")' "$kube_dir/checks"; return 1; }
-	jq -r 'select(.result == "unknown") | "    unknown: \(.id) \(.owner) \(.subject): \(.found)"' "$kube_dir/checks" >"$kube_dir/unknown"
-	tail -n 1 "$kube_dir/checks" >>"$kube_dir/unknown"
+	# The PFs of the lab have no DCB, and the settings of RDMA devices in pods are not to be seen from outside.
+	expect_match '^$' "$(jq -r 'select(.result == "unknown" and (.id | startswith("qos.") | not))' "$kube_dir/checks")"
 }
 
 # ---- the suite ----
@@ -323,7 +323,6 @@ make_pods || exit 1
 mark_node || exit 1
 
 run_case 'a healthy node with two pods' t_well
-cat "$kube_dir/unknown"
 breakage an_address_is_gone address 'pod.address ml/a net1'
 breakage an_address_that_the_plugin_gave_is_gone address_b 'pod.address ml/b net1'
 breakage another_MTU mtu 'pod.mtu ml/a net1'
