@@ -240,6 +240,8 @@ mend_next_boot() { rm "$modprobe/zz-lab.conf"; }
 break_policy() { ip link set "$pf2" down; }
 mend_policy() { ip link set "$pf2" up; }
 
+rdma_is_home() { [ -n "$(vf_rdma "$1")" ]; }
+
 # Claimed by hand, its owner is gone, and it is not as nobody has set it up.
 break_orphan() {
 	kube_pod c --bare
@@ -247,7 +249,8 @@ break_orphan() {
 	kube_move c "$vf3"
 	vf_set "$vf3" trust on
 	kube_pod_delete c
-	wait_until 20 test -n "$(vf_rdma "$vf3")"
+	wait_until 20 rdma_is_home "$vf3"
+	mark_node
 }
 mend_orphan() {
 	vf_set "$vf3" trust off
