@@ -62,7 +62,8 @@ cri_strings() {
 # ---- containerd ----
 
 runtime_config() {
-	local cri='plugins."io.containerd.grpc.v1.cri"' handler
+	local cri='plugins."io.containerd.grpc.v1.cri"' handler first
+	first=$(find "$runtime_dir/net" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | head -n 1)
 	cat <<-CONFIG
 		version = 2
 		root = "$runtime_dir/root"
@@ -76,9 +77,9 @@ runtime_config() {
 		sandbox_image = "$runtime_image"
 		[$cri.cni]
 		bin_dir = "$runtime_dir/plugins"
-		conf_dir = "$runtime_dir/net/vf"
+		conf_dir = "$runtime_dir/net/$first"
 		[$cri.containerd]
-		default_runtime_name = "vf"
+		default_runtime_name = "$first"
 	CONFIG
 	for handler in "$runtime_dir/net"/*; do
 		cat <<-CONFIG
