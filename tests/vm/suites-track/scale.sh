@@ -77,7 +77,7 @@ give_devices() {
 		'[inputs | split(" ") | {uid: .[2], namespace: "churn", name: .[1], containers: [{name: "main", devices: [
 		{resource_name: $resource, device_ids: [.[0]], topology: {nodes: [{ID: 0}]}}]}]}]' "$kube_dir/given")"
 	ip -batch "$kube_dir/ip.batch"
-	rdma -batch "$kube_dir/rdma.batch"
+	rdma -b "$kube_dir/rdma.batch"
 }
 
 # The pods that stay, for the API server, in one file each.
