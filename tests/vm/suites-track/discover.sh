@@ -154,7 +154,7 @@ t_restart() {
 
 # ---- a kubelet that is not well ----
 
-# MANNER: what was granted before is known; what is granted meanwhile is found by the others; status says so.
+# MANNER STATE SOURCE: what was granted before is known; what is granted meanwhile is found by the others; status says so.
 kubelet_away() {
 	source_is kubelet ok || kubelet_manner plain # after a case that failed
 	wait_until 30 source_is kubelet ok
@@ -169,6 +169,7 @@ kubelet_away() {
 	rm -f "$kube_dir/checkpoint"
 	kube_move b "$vf2"
 	within_a_second "the kubelet's manner is $1: the new one" is_named "$vf2" b
+	within_a_second 'and claimed, after the kubelet was waited for' claimed_for "$vf2" b "$3"
 	expect 'what was known is known' is_named "$vf" a
 	guarded "$vf2" b a
 	wait_until 30 source_is kubelet "$2"
@@ -176,11 +177,11 @@ kubelet_away() {
 	wait_until 30 source_is kubelet ok
 }
 
-t_hang() { kubelet_away hang failed; }
-t_garbage() { kubelet_away garbage failed; }
-t_huge() { kubelet_away huge failed; }
-t_slow() { kubelet_away slow '(failed|ok)'; }
-t_cut() { kubelet_away cut failed; }
+t_hang() { kubelet_away hang failed proc; }
+t_garbage() { kubelet_away garbage failed proc; }
+t_huge() { kubelet_away huge failed proc; }
+t_slow() { kubelet_away slow '(failed|ok)' proc; }
+t_cut() { kubelet_away cut failed proc; }
 
 t_gone() {
 	kubelet_stop
