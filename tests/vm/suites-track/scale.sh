@@ -77,6 +77,7 @@ give_devices() {
 		'[inputs | split(" ") | {uid: .[2], namespace: "churn", name: .[1], containers: [{name: "main", devices: [
 		{resource_name: $resource, device_ids: [.[0]], topology: {nodes: [{ID: 0}]}}]}]}]' "$kube_dir/given")"
 	ip -batch "$kube_dir/ip.batch"
+	mkdir -p /run/netns # from which the way to /proc begins
 	rdma -b "$kube_dir/rdma.batch"
 }
 
