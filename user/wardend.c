@@ -303,7 +303,7 @@ static int on_event(void *ctx, void *data, size_t size)
 	if (track_event(d->track, ev, &change))
 		events_claim(d->events, &change, 0, 0);
 	pods_event(d->pods, ev);
-	if (ev->rule == RULE_NETNS_END)
+	if (ev->rule == RULE_NETNS_END && track_claims_in(d->track, ev->arg[0]))
 		timer_set(&d->orphan_source, ORPHAN_FIRST_MS, false);
 	return 0;
 }

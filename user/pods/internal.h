@@ -57,7 +57,8 @@ struct pods {
 
 	struct source settle_timer, round_timer;
 	uint64_t settle_ns; /* when settle_timer goes off; 0: it does not run */
-	bool names_wanted; /* the API has told something */
+	bool names_wanted; /* the API has told something, or a pod has come that has no name */
+	bool devices_wanted; /* something has happened to a device, or to whose it is */
 	unsigned int again_ms; /* a device is waited for: to be looked at again; 0: none is */
 
 	struct away *away;
@@ -68,8 +69,6 @@ struct pods {
 
 /* ---- pods.c ---- */
 
-/* Soon, and once for all that happens until then. */
-void pods_settle_soon(struct pods *pods);
 /* The kubelet is asked as soon as it may be, or the node is looked at. */
 void pods_want_answer(struct pods *pods);
 void pods_want_pass(struct pods *pods);

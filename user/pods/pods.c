@@ -49,18 +49,59 @@ static void settle_after(struct pods *p, unsigned int ms)
 	timer_set(&p->settle_timer, ms * 1000000ull);
 }
 
-void pods_settle_soon(struct pods *p)
+/* The devices, once for all that happens until then. */
+static void settle_soon(struct pods *p)
 {
+	p->devices_wanted = true;
 	settle_after(p, SETTLE_MS);
 }
 
 static void settle(struct pods *p)
 {
+	p->devices_wanted = false;
 	if (p->options.config->discover == DISCOVER_OFF)
 		return;
 	discover(p);
-	if (p->again_ms)
-		settle_after(p, p->again_ms);
+	if (!p->again_ms)
+		return;
+	p->devices_wanted = true;
+	settle_after(p, p->again_ms);
+}
+
+/* ---- names ---- */
+
+/* Whether a device waits for somebody to tell whose that netns is. */
+static bool is_away_in(const struct pods *p, uint64_t netns_cookie)
+{
+	for (size_t i = 0; i < p->away_count; i++)
+		if (p->away[i].netns.cookie == netns_cookie)
+			return true;
+	return false;
+}
+
+static void name_slot(const struct warden_pod *pod, void *ctx)
+{
+	struct pods *p = ctx;
+	const struct kube_pod *known;
+	struct slot_pod slot = { .uid = pod->uid };
+	char owner[WARDEN_OWNER_LEN];
+
+	if (pod->owner[0] && strncmp(pod->owner, "pod-uid/", 8))
+		return;
+	known = kube_pods_find(kube_api_pods(p->api), pod->uid);
+	if (!known || try_snprintf(owner, sizeof(owner), "%s/%s", known->namespace, known->name))
+		return;
+	slot.owner = owner;
+	slots_put(p->options.slots, &slot);
+	p->devices_wanted |= is_away_in(p, pod->netns_cookie);
+}
+
+/* Those that have come since they were named last. */
+static void name_slots(struct pods *p)
+{
+	if (p->names_wanted && p->api)
+		slots_each(p->options.slots, name_slot, p);
+	p->names_wanted = false;
 }
 
 /* ---- rounds: the sources are asked ---- */
@@ -154,6 +195,7 @@ static void pass_done(void *ctx)
 	source_asked(&p->health[POD_SOURCE_PROC], p->pass.error, &p->pass.err);
 	if (p->pass.has_scan)
 		enter_pods(p);
+	name_slots(p);
 	round_ended(p);
 }
 
@@ -266,24 +308,6 @@ int pods_look(struct pods *p, void (*done)(struct model *model, void *ctx), void
 	return 0;
 }
 
-/* ---- names ---- */
-
-static void name_slot(const struct warden_pod *pod, void *ctx)
-{
-	struct pods *p = ctx;
-	const struct kube_pod *known;
-	struct slot_pod slot = { .uid = pod->uid };
-	char owner[WARDEN_OWNER_LEN];
-
-	if (pod->owner[0] && strncmp(pod->owner, "pod-uid/", 8))
-		return;
-	known = kube_pods_find(kube_api_pods(p->api), pod->uid);
-	if (!known || try_snprintf(owner, sizeof(owner), "%s/%s", known->namespace, known->name))
-		return;
-	slot.owner = owner;
-	slots_put(p->options.slots, &slot);
-}
-
 static void settle_ready(struct source *source, uint32_t events)
 {
 	struct pods *p = CONTAINER_OF(source, struct pods, settle_timer);
@@ -292,10 +316,9 @@ static void settle_ready(struct source *source, uint32_t events)
 	if (!timer_fired(source))
 		return;
 	p->settle_ns = 0;
-	if (p->names_wanted && p->api)
-		slots_each(p->options.slots, name_slot, p);
-	p->names_wanted = false;
-	settle(p);
+	name_slots(p);
+	if (p->devices_wanted)
+		settle(p);
 }
 
 static void api_changed(void *ctx)
@@ -303,10 +326,23 @@ static void api_changed(void *ctx)
 	struct pods *p = ctx;
 
 	p->names_wanted = true;
-	pods_settle_soon(p);
+	settle_after(p, SETTLE_MS);
 }
 
 /* ---- what happens ---- */
+
+/* The one pod: that others begin and end fifty times a second is no reason to look at all. */
+static void pod_began(struct pods *p, const struct warden_event *event)
+{
+	struct warden_pod pod;
+
+	if (!slots_of_event(p->options.slots, event, &pod))
+		return;
+	if (p->api)
+		name_slot(&pod, p);
+	if (is_away_in(p, pod.netns_cookie))
+		settle_soon(p);
+}
 
 void pods_event(struct pods *p, const struct warden_event *event)
 {
@@ -314,8 +350,7 @@ void pods_event(struct pods *p, const struct warden_event *event)
 		return;
 	switch (event->rule) {
 	case RULE_POD_PROCESS:
-		p->names_wanted = true;
-		pods_settle_soon(p);
+		pod_began(p, event);
 		return;
 	case RULE_DEVICE_ADD:
 	case RULE_DEVICE_REMOVE:
@@ -324,7 +359,7 @@ void pods_event(struct pods *p, const struct warden_event *event)
 	case RULE_NETDEV_MOVE:
 	case RULE_EXCLUSIVE_NETDEV_MOVE:
 	case RULE_EXCLUSIVE_ORPHAN:
-		pods_settle_soon(p);
+		settle_soon(p);
 		pods_want_answer(p);
 		pods_want_pass(p);
 		return;

@@ -715,6 +715,14 @@ bool track_claim_find(const struct track *t, bool (*match)(const struct warden_c
 	return false;
 }
 
+bool track_claims_in(const struct track *t, uint64_t netns_cookie)
+{
+	for (size_t i = 0; i < t->known_count; i++)
+		if (t->known[i].claim.netns_cookie == netns_cookie)
+			return true;
+	return false;
+}
+
 void track_claim_each(const struct track *t, void (*visit)(uint32_t index, const struct warden_claim *claim, void *ctx),
 		      void *ctx)
 {

@@ -142,6 +142,9 @@ bool track_claim_of(const struct track *track, const char *device, struct warden
 bool track_claim_find(const struct track *track, bool (*match)(const struct warden_claim *claim, const void *ctx),
 		      const void *ctx, struct warden_claim *claim);
 
+/* Whether some claim, also one whose device has gone, is of that netns. */
+bool track_claims_in(const struct track *track, uint64_t netns_cookie);
+
 /* Each claim on a device that is there. */
 void track_claim_each(const struct track *track,
 		      void (*visit)(uint32_t index, const struct warden_claim *claim, void *ctx), void *ctx);
