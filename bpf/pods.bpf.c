@@ -5,7 +5,7 @@
  * hook                            what it does
  * sched_process_exec (tp_btf)     a process below one of settings.pods (the kubelet's cgroups): once for each cgroup and
  *                                 netns, a record with ids and names of the cgroups down to the container's
- * cgroup_rmdir (tp_btf)           the cgroup of a pod is gone
+ * cgroup_rmdir (tp_btf)           the cgroup of a pod is gone, or one that may have been a pod's
  *
  * wardend makes slots of the records (user/pods/slots.c); the programs of the other files name an event's pod by slot.
  *
@@ -21,11 +21,13 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* A pair that was told. */
+/* A pair that was told; and of cgroups above it, which may be the pod's, the one with netns 0. */
 struct pod_leaf {
 	__u64 cgroup_id;
 	__u64 netns_cookie;
 };
+
+#define POD_DEPTHS 2 /* the pod's own cgroup is one or two levels below that of all pods */
 
 /* Full: the pair that has not executed anything for the longest time gives way, and is told again. */
 struct {
@@ -53,6 +55,19 @@ static __always_inline void names_read(struct warden_pod_event *e, struct task_s
 	}
 }
 
+/* So that the end of each is told behind this record, whether wardend has read it by then or not. */
+static __always_inline void remember_above(const struct warden_pod_event *e)
+{
+	struct pod_leaf above = {};
+	__u8 told = 1;
+
+	for (int i = 0; i < POD_DEPTHS; i++) {
+		above.cgroup_id = e->cgroup_id[1 + i];
+		if (above.cgroup_id)
+			bpf_map_update_elem(&pod_leaves, &above, &told, BPF_ANY);
+	}
+}
+
 static __always_inline void tell_process(struct task_struct *task, __u32 level)
 {
 	struct pod_leaf leaf = { .cgroup_id = bpf_get_current_cgroup_id(), .netns_cookie = caller_netns_cookie() };
@@ -71,6 +86,7 @@ static __always_inline void tell_process(struct task_struct *task, __u32 level)
 	e->first_netns_cookie =
 		BPF_CORE_READ(task, nsproxy, pid_ns_for_children, child_reaper, nsproxy, net_ns, net_cookie);
 	names_read(e, task, level);
+	remember_above(e);
 	event_submit(&e->event);
 	bpf_map_update_elem(&pod_leaves, &leaf, &told, BPF_ANY);
 }
@@ -94,10 +110,14 @@ SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(cgroup_removed, struct cgroup *cgroup, const char *path)
 {
 	__u64 id = BPF_CORE_READ(cgroup, kn, id);
+	struct pod_leaf above = { .cgroup_id = id };
 	struct warden_event *e;
 
-	if (!bpf_map_lookup_elem(&pod_cgroups, &id) || BPF_CORE_READ(cgroup, root, hierarchy_id))
+	if (!bpf_map_lookup_elem(&pod_cgroups, &id) && !bpf_map_lookup_elem(&pod_leaves, &above))
 		return 0;
+	if (BPF_CORE_READ(cgroup, root, hierarchy_id))
+		return 0;
+	bpf_map_delete_elem(&pod_leaves, &above);
 	e = event_begin(EVENT_CHANGE, RULE_POD_END);
 	if (!e)
 		return 0;

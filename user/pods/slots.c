@@ -72,12 +72,16 @@ static void point(const struct slots *s, int map, uint64_t key, const struct war
 /* No two pods have the same one (set_cgroup, set_netns): what the key leads to is this one. */
 static void forget_cgroup(const struct slots *s, struct warden_pod *pod)
 {
+	if (!pod->cgroup_id)
+		return;
 	bpf_map_delete_elem(s->map_cgroups, &pod->cgroup_id);
 	pod->cgroup_id = 0;
 }
 
 static void forget_netns(const struct slots *s, struct warden_pod *pod)
 {
+	if (!pod->netns_cookie)
+		return;
 	bpf_map_delete_elem(s->map_netns, &pod->netns_cookie);
 	pod->netns_cookie = 0;
 	pod->netns_inum = 0;
@@ -307,7 +311,8 @@ static bool is_late(const struct warden_pod *pod, const struct slot_pod *known)
 	return !pod->live && known->cgroup_id && cgroup_is_gone(known->cgroup_id);
 }
 
-int slots_put(struct slots *s, const struct slot_pod *known)
+/* `told`: by a program, which tells the end of the cgroup, too. */
+static int put(struct slots *s, const struct slot_pod *known, bool told)
 {
 	char key[WARDEN_UID_LEN];
 	struct warden_pod *pod;
@@ -332,9 +337,14 @@ int slots_put(struct slots *s, const struct slot_pod *known)
 	if (!set_cgroup(s, pod, known->cgroup_id))
 		return news;
 	/* It may have gone before it could be entered, so that its end was not told: from now on it would be. */
-	if (cgroup_is_gone(known->cgroup_id))
+	if (!told && cgroup_is_gone(known->cgroup_id))
 		end(s, pod);
 	return 1;
+}
+
+int slots_put(struct slots *s, const struct slot_pod *known)
+{
+	return put(s, known, false);
 }
 
 void slots_end(struct slots *s, const char *uid)
@@ -410,7 +420,7 @@ static bool process_seen(struct slots *s, const struct warden_pod_event *e)
 		known.netns_cookie = e->event.netns_cookie;
 		known.netns_inum = e->event.netns_inum;
 	}
-	news = slots_put(s, &known) > 0;
+	news = put(s, &known, true) > 0;
 	pod = find_uid(s, parsed.uid);
 	if (!pod)
 		return false;
