@@ -310,6 +310,7 @@ kube_detach() { kube_cni DEL "$@"; }
 ask_begin() {
 	coproc asked { exec socat - "UNIX-CONNECT:$warden_socket"; }
 	ask_pid=$asked_PID ask_shell=$BASHPID
+	trap '' PIPE # that nobody listens any more is an error, and not the end
 }
 
 ask_end() {
@@ -323,7 +324,7 @@ ask() {
 	local line
 	# A subshell has not the descriptors of the coprocess that is the outer shell's.
 	if [ "${ask_shell-}" != "$BASHPID" ] || ! kill -0 "$ask_pid" 2>/dev/null; then ask_begin; fi
-	printf '{"request":"%s"%s}\n' "$1" "${2:+,$2}" >&"${asked[1]}"
+	printf '{"request":"%s"%s}\n' "$1" "${2:+,$2}" >&"${asked[1]}" || { echo 'no wardend listens'; return 1; }
 	answer=()
 	while read -r line <&"${asked[0]}"; do
 		case $line in
