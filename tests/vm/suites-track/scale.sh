@@ -111,16 +111,22 @@ is_right() {
 	wait_until 60 pods_are_right || { wc -l <"$list"; printf '%s\n' "${answer[0]}"; return 1; }
 }
 
-# Clock ticks of CPU time that it has used, of 10 ms each; and KiB that are resident.
+# Clock ticks of CPU time that it has used, of 10 ms each, and that the whole machine has; and KiB that are resident, of them its own.
 cpu_of_warden() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$(<"$warden_dir/pid")/stat"; }
-memory_of_warden() { awk '/^VmRSS/ { print $2 }' "/proc/$(<"$warden_dir/pid")/status"; }
+cpu_of_all() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 }' /proc/stat; }
+memory_of_warden() { awk -v what="${1-VmRSS}:" '$1 == what { print $2 }' "/proc/$(<"$warden_dir/pid")/status"; }
+# Without Kubernetes it is 16 MiB at most (load.sh); libcurl, for the kubelet and the API server, brings pages of files.
+memory_is_bounded() {
+	expect 'at most 10 MiB of its own' test "$(memory_of_warden RssAnon)" -le 10240
+	expect 'at most 32 MiB in all' test "$(memory_of_warden)" -le 32768
+}
 
 # ---- cases ----
 
 t_devices() {
 	is_right
-	say "$(memory_of_warden) KiB resident with $owners pods and $devices devices"
-	expect 'at most 16 MiB' test "$(memory_of_warden)" -le 16384
+	say "$(memory_of_warden) KiB resident with $owners pods and $devices devices, $(memory_of_warden RssAnon) of them its own"
+	memory_is_bounded
 }
 
 t_full() {
@@ -140,21 +146,25 @@ t_idle() {
 }
 
 t_churn() {
-	local part before used=0 took=0 count=0 words
+	local part before all used=0 busy=0 took=0 count=0 words
 	for ((part = 0; part < parts; part++)); do
-		before=$(cpu_of_warden)
+		before=$(cpu_of_warden) all=$(cpu_of_all)
 		churn "run $rate $part_seconds $live"
-		used=$((used + $(cpu_of_warden) - before))
+		used=$((used + $(cpu_of_warden) - before)) busy=$((busy + $(cpu_of_all) - all))
 		read -ra words <<<"$churned"
 		count=$((count + words[1])) took=$((took + words[2]))
 		churn list
 		is_right
 	done
-	say "$count pods in $took ms, $((count * 1000 / took)) a second; wardend: $((used * 10)) ms of CPU, $((used * 1000 / (took / 10))) in a thousand"
+	say "$count pods in $took ms, $((count * 1000 / took)) a second; wardend: $((used * 10)) ms of CPU, $((used * 1000 / (took / 10))) in a thousand" \
+		"of a core, $((used * 1000 / busy)) of what the machine used"
 	say "$(memory_of_warden) KiB resident afterwards"
+	memory_is_bounded
 	expect 'it has not grown' test "$(memory_of_warden)" -le $(($(<"$kube_dir/memory") + 2048))
 	printf '%s\n' $((count * 1000 / took)) >"$kube_dir/rate"
-	expect 'at most 5 %' test $((used * 10 * 20)) -le "$took"
+	# Emulation, and what runs beside it, make each step of wardend dearer, and those of the pods alike: the ratio says what the time of
+	# a core cannot.
+	expect 'at most a tenth of what the pods cost' test $((used * 10)) -le "$busy"
 }
 
 # A pod ends while others end all the time: its device is free before they are through.
