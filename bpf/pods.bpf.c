@@ -7,7 +7,7 @@
  *                                 netns, a record with ids and names of the cgroups down to the container's
  * cgroup_rmdir (tp_btf)           the cgroup of a pod is gone, or one that may have been a pod's
  *
- * wardend makes slots of the records (user/pods/slots.c); the programs of the other files name an event's pod by slot.
+ * wardend makes slots of the records (user/track/slots.c); the programs of the other files name an event's pod by slot.
  *
  * Nothing is refused here. Failure leaves an event without a pod's name, until wardend hears of the pod from another
  * source: when the ring is full (lost.events grows, and the next exec of that cgroup tells), when a process was there before

@@ -40,7 +40,7 @@
 #include "loader/loader.h"
 #include "packet/packets.h"
 #include "pods/pods.h"
-#include "pods/slots.h"
+#include "track/slots.h"
 #include "qos/effects.h"
 #include "qos/sample.h"
 #include "rdma/rdma.h"

@@ -4,7 +4,7 @@
  * the programs name.
  */
 #define _GNU_SOURCE
-#include "pods/slots.h"
+#include "track/slots.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -13,12 +13,12 @@
 
 #include "common/test.h"
 #include "lib/util.h"
-#include "pods/slots.h"
+#include "track/slots.h"
 #include "qos/effects.h"
 #include "track_standin.h"
 
 /*
- * Stands for user/pods/slots.c, by the contract of slots_of_event() in user/pods/slots.h: one pod, which has slot 7 in
+ * Stands for user/track/slots.c, by the contract of slots_of_event() in user/track/slots.h: one pod, which has slot 7 in
  * generation 3.
  */
 struct slots {

@@ -4,7 +4,7 @@
  * struct warden_pod_event (bpf/warden.h). With programs and processes: tests/bpf/pods_test.c.
  */
 #define _GNU_SOURCE
-#include "pods/slots.h"
+#include "track/slots.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

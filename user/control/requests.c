@@ -17,7 +17,7 @@
 #include "lib/util.h"
 #include "loader/loader.h"
 #include "pods/pods.h"
-#include "pods/slots.h"
+#include "track/slots.h"
 #include "qos/profile.h"
 #include "qos/effects.h"
 #include "rdma/exclusive.h"

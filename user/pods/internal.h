@@ -6,7 +6,7 @@
 #include "kube/api.h"
 #include "lib/work.h"
 #include "pods/pods.h"
-#include "pods/slots.h"
+#include "track/slots.h"
 
 /* A device that is not the host's, by its netns or its netdev's, and that the warden has not attached. */
 struct away {

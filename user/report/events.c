@@ -15,7 +15,7 @@
 #include "lib/log.h"
 #include "lib/rules.h"
 #include "lib/util.h"
-#include "pods/slots.h"
+#include "track/slots.h"
 #include "qos/effects.h"
 #include "qos/profile.h"
 #include "rdma/rdma.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pods/slots.h"
+#include "track/slots.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
