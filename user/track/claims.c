@@ -595,15 +595,23 @@ int track_discover(struct track *t, const struct discovery *d, struct claim_chan
 	return 1;
 }
 
+/* Who has fetched it has seen to it as he is used to; what a netns has left when it ended is to be proved clean. */
+static bool was_left_well(const struct track *t, const struct known_claim *k, const struct warden_device *d)
+{
+	char why[256];
+
+	return owner_is_there(k) ? device_is_idle(d, &t->host, true, why, sizeof(why))
+				 : device_is_clean(d, &t->host, why, sizeof(why));
+}
+
 int track_given_back(struct track *t, uint32_t index, struct claim_change *change)
 {
 	struct known_claim *k = known_find(t, index);
 	struct warden_device d;
-	char why[256];
 
 	if (!k || !k->claim.discovered || !track_device_get(t, index, &d) || d.netns_cookie != t->host.cookie)
 		return 0;
-	if (!device_is_idle(&d, &t->host, true, why, sizeof(why)))
+	if (!was_left_well(t, k, &d))
 		return -EBUSY;
 	*change = (struct claim_change){
 		.rule = RULE_CLAIM_RELEASE, .why = "given back", .index = index, .claim = k->claim

@@ -128,8 +128,9 @@ int track_discover(struct track *track, const struct discovery *discovery, struc
 		   struct err *err);
 
 /*
- * A discovered claim ends when the device and its netdev have come back to the host's netns and nobody uses them: 1, and `change` tells
- * it. -EBUSY: they are back, and still in use; 0: no such claim, or they are not back.
+ * A discovered claim ends when the device and its netdev have come back to the host's netns and nobody uses them; and, where they have
+ * come out of a netns that ended, the device is clean: 1, and `change` tells it. -EBUSY: they are back, and it is not so yet; 0: no such
+ * claim, or they are not back.
  */
 int track_given_back(struct track *track, uint32_t index, struct claim_change *change);
 

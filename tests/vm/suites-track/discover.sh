@@ -125,6 +125,23 @@ t_runtime() {
 	no_event '"kind":"violation"'
 }
 
+# The pod's netns ends with the VF in it: closed to all until it is clean.
+t_left_behind() {
+	kube_pod a
+	api_pod a
+	kubelet_grant a main "$kube_resource" "$vf"
+	kube_move a "$vf"
+	within_a_second 'before its netns ends' claimed_for "$vf" a kubelet
+	vf_set "$vf" trust on
+	kube_pod_delete a
+	wait_until 20 all_home
+	wait_until 20 device_has "$vf" '"owner":"ml/a".*"unclean":"trusted","state":"orphan"'
+	refused uverbs open "$(vf_node "$vf" uverbs)"
+	vf_set "$vf" trust off
+	wait_until 20 is_home "$vf"
+	uverbs open "$(vf_node "$vf" uverbs)" >/dev/null
+}
+
 # ---- wardend stops and starts meanwhile ----
 
 t_restart() {
@@ -255,6 +272,7 @@ track_cases "$@" <<-'CASES'
 	a_pod_whose_name_is_as_long_as_can_be t_long_name
 	attached_by_the_warden t_attached
 	a_container_runtime,_and_plugins_of_others t_runtime
+	a_VF_that_a_pod_has_left_behind t_left_behind
 	wardend_is_started_again_meanwhile t_restart
 	the_kubelet_hangs t_hang
 	the_kubelet_answers_garbage t_garbage
