@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -146,6 +147,7 @@ static void round_ended(struct pods *p)
 	p->ask_after_ns += cpu * REST_FACTOR;
 	serve_looks(p);
 	begin_rounds(p);
+	malloc_trim(0); /* what a round has needed is not kept for the next one */
 }
 
 static void run_pass(void *ctx)

@@ -82,7 +82,7 @@ makes_pod() {
 	expect_match '^10\.77\.0\.[0-9]+$' "$(pod_ip alpha)"
 	expect_match ' UP .*2001:db8:77::' "$(pod_exec alpha ip -br address show net1)"
 	expect "the netns' inode" [ "$(pod_netns_inode alpha)" = "$(pod_exec alpha stat -Lc %i /proc/self/ns/net)" ]
-	expect "the cgroup" [ "$(pod_exec alpha cat /proc/self/cgroup)" = 0::/kubepods.slice/alpha ]
+	expect "the cgroup" [ "$(pod_exec alpha grep ^0:: /proc/self/cgroup)" = 0::/kubepods.slice/alpha ]
 	expect "the VF's netdev is gone from the host" [ -z "$(vf_netdev "$(pod_vf alpha)")" ]
 }
 
