@@ -68,6 +68,27 @@ static void many_jobs(void **state)
 	close_work();
 }
 
+static void run_at_once(void *job)
+{
+	atomic_fetch_add((atomic_uint *)job, 1);
+}
+
+/* A job may have ended before the one who started it looks at it again. */
+static void jobs_that_end_at_once(void **state)
+{
+	static atomic_uint runs[4000];
+
+	(void)state;
+	open_work(4);
+	wanted = ARRAY_SIZE(runs);
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++)
+		assert_int_equal(work_start(work, run_at_once, done, &runs[i]), 0);
+	assert_int_equal(loop_run(loop), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++)
+		assert_int_equal(runs[i], 1);
+	close_work();
+}
+
 struct asking {
 	int answer;
 	bool in_loop;
@@ -126,6 +147,7 @@ int main(void)
 {
 	static const struct CMUnitTest cases[] = {
 		cmocka_unit_test(many_jobs),
+		cmocka_unit_test(jobs_that_end_at_once),
 		cmocka_unit_test(a_job_asks_the_loop),
 		cmocka_unit_test(the_loop_has_ended),
 	};

@@ -106,11 +106,11 @@ static int begin(struct work *w, struct job *job)
 static void begin_waiting(struct work *w)
 {
 	while (w->waiting && w->running < w->most) {
-		struct job *job = w->waiting;
+		struct job *job = w->waiting, *next = job->next; /* the thread's, as soon as it runs */
 
 		if (begin(w, job))
 			return;
-		w->waiting = job->next;
+		w->waiting = next;
 		w->waiting_count--;
 	}
 }
