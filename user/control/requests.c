@@ -34,7 +34,7 @@ static const char *const counter_names[COUNTER_COUNT] = {
 #undef X
 };
 
-static void counters_json(struct loader *loader, cJSON *json)
+void requests_counters(struct loader *loader, void (*visit)(const char *name, uint64_t value, void *ctx), void *ctx)
 {
 	int cpus = libbpf_num_possible_cpus(), fd = loader_map(loader, MAP_COUNTERS);
 	_cleanup_free_ uint64_t *values = cpus > 0 ? calloc((size_t)cpus, sizeof(*values)) : NULL;
@@ -46,8 +46,13 @@ static void counters_json(struct loader *loader, cJSON *json)
 			continue;
 		for (int cpu = 0; cpu < cpus; cpu++)
 			sum += values[cpu];
-		cJSON_AddNumberToObject(json, counter_names[i], (double)sum);
+		visit(counter_names[i], sum, ctx);
 	}
+}
+
+static void add_counter(const char *name, uint64_t value, void *ctx)
+{
+	cJSON_AddNumberToObject(ctx, name, (double)value);
 }
 
 static void programs_json(struct loader *loader, cJSON *json)
@@ -138,7 +143,7 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 	cJSON_AddNumberToObject(json, "contradictions", (double)pods_contradictions(s->pods));
 	sources_json(s, cJSON_AddArrayToObject(json, "sources"));
 	programs_json(s->loader, cJSON_AddArrayToObject(json, "programs"));
-	counters_json(s->loader, cJSON_AddObjectToObject(json, "counters"));
+	requests_counters(s->loader, add_counter, cJSON_AddObjectToObject(json, "counters"));
 	cJSON_AddNumberToObject(json, "events_reported", (double)events_count(s->events));
 	reply_item(reply, json);
 	return 0;

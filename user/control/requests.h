@@ -42,6 +42,9 @@ extern const struct request_kind request_kinds[];
 /* "good", "wrong", "unverified" or "none". */
 const char *marking_state(const struct services *services, const struct tracked_device *device);
 
+/* Calls `visit` for each counter of the programs (warden.h), summed over the CPUs. */
+void requests_counters(struct loader *loader, void (*visit)(const char *name, uint64_t value, void *ctx), void *ctx);
+
 /* The capabilities as JSON objects, one a visit. */
 void requests_capabilities(struct services *services, void (*visit)(cJSON *item, void *ctx), void *ctx);
 

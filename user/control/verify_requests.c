@@ -5,8 +5,6 @@
  */
 #include "control/verify_requests.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,28 +149,14 @@ static void note_programs(struct services *s, struct verify_node *node)
 	node->enforce = s->config->mode == MODE_ENFORCE;
 }
 
-static void note_lost(struct services *s, struct verify_node *node)
+static void note_lost(const char *name, uint64_t value, void *ctx)
 {
-	static const char *const names[COUNTER_COUNT] = {
-#define X(id, name) [COUNTER_##id] = name,
-		WARDEN_COUNTERS(X)
-#undef X
-	};
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ uint64_t *values = cpus > 0 ? calloc((size_t)cpus, sizeof(*values)) : NULL;
+	struct verify_node *node = ctx;
 
-	for (uint32_t i = 0; values && i < COUNTER_COUNT; i++) {
-		uint64_t sum = 0;
-
-		if (strncmp(names[i], "lost.", 5) ||
-		    bpf_map_lookup_elem(loader_map(s->loader, MAP_COUNTERS), &i, values))
-			continue;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			sum += values[cpu];
-		if (sum)
-			append(node->lost_names, sizeof(node->lost_names), names[i]);
-		node->lost += sum;
-	}
+	if (strncmp(name, "lost.", 5) || !value)
+		return;
+	append(node->lost_names, sizeof(node->lost_names), name);
+	node->lost += value;
 }
 
 static int count_quarantined(const struct attach_view *view, void *ctx)
@@ -293,7 +277,7 @@ static int note_node(struct job *job)
 
 	note_exclusive(s, &job->node);
 	note_programs(s, &job->node);
-	note_lost(s, &job->node);
+	requests_counters(s->loader, note_lost, &job->node);
 	attach_for_each(s->attach, count_quarantined, &job->node);
 	note_sources(s, &job->node);
 	r = note_policy(s, &job->node, &job->err);
