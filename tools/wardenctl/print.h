@@ -5,6 +5,9 @@
 
 #include <cjson/cJSON.h>
 
+/* The text under that key, "" where it is none. */
+const char *print_text(const cJSON *item, const char *key);
+
 void print_json(const cJSON *item, void *ctx);
 void print_status(const cJSON *item, void *ctx);
 void print_capability(const cJSON *item, void *ctx);

@@ -4,22 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "wardenctl/print.h"
+
 struct counts {
 	unsigned int pass, fail, unknown;
 };
-
-static const char *text(const cJSON *item, const char *key)
-{
-	const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, key);
-
-	return cJSON_IsString(value) ? value->valuestring : "";
-}
 
 void verify_take(const cJSON *item, void *ctx)
 {
 	struct verify_view *view = ctx;
 
-	if (!*text(item, "id"))
+	if (!*print_text(item, "id"))
 		return;
 	if (!view->checks)
 		view->checks = cJSON_CreateArray();
@@ -28,12 +23,12 @@ void verify_take(const cJSON *item, void *ctx)
 
 static bool is_of(const cJSON *check, const char *owner)
 {
-	return !strcmp(text(check, "owner"), owner);
+	return !strcmp(print_text(check, "owner"), owner);
 }
 
 static bool has_result(const cJSON *check, const char *result)
 {
-	return !strcmp(text(check, "result"), result);
+	return !strcmp(print_text(check, "result"), result);
 }
 
 /* Of one owner, or of all with NULL. */
@@ -60,12 +55,12 @@ static void print_line(const char *head, const char *value)
 
 static void print_check(const cJSON *check)
 {
-	printf("    %-8s %-20s %-16s %s\n", text(check, "result"), text(check, "id"), text(check, "subject"),
-	       text(check, "found"));
+	printf("    %-8s %-20s %-16s %s\n", print_text(check, "result"), print_text(check, "id"),
+	       print_text(check, "subject"), print_text(check, "found"));
 	if (has_result(check, "pass"))
 		return;
-	print_line("expected", text(check, "expected"));
-	print_line("cure", text(check, "cure"));
+	print_line("expected", print_text(check, "expected"));
+	print_line("cure", print_text(check, "cure"));
 }
 
 static void print_owner(const struct verify_view *view, const char *owner)
@@ -92,7 +87,7 @@ static bool is_first(const cJSON *checks, const cJSON *check)
 	cJSON_ArrayForEach (c, checks) {
 		if (c == check)
 			return true;
-		if (is_of(c, text(check, "owner")))
+		if (is_of(c, print_text(check, "owner")))
 			return false;
 	}
 	return true;
@@ -119,8 +114,8 @@ void verify_print(struct verify_view *view)
 
 	for (int pods = 0; pods < 2; pods++)
 		cJSON_ArrayForEach (c, view->checks)
-			if (!*text(c, "owner") == !pods && is_first(view->checks, c))
-				print_owner(view, text(c, "owner"));
+			if (!*print_text(c, "owner") == !pods && is_first(view->checks, c))
+				print_owner(view, print_text(c, "owner"));
 	print_verdict(view->checks);
 	cJSON_Delete(view->checks);
 	view->checks = NULL;

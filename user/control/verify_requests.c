@@ -325,19 +325,14 @@ static void judged(void *ctx)
 
 /* ---- contradictions, twice ---- */
 
-static const char *owner_of(const struct model *model, size_t pod)
-{
-	return pod == MODEL_NONE ? "" : model->pods[pod].owner;
-}
-
 static bool has_contradiction(const struct model *model, const struct model *of, const struct contradiction *c)
 {
 	for (size_t i = 0; i < model->contradiction_count; i++) {
 		const struct contradiction *one = &model->contradictions[i];
 
 		if (one->rule == c->rule && !strcmp(one->device, c->device) &&
-		    !strcmp(owner_of(model, one->pods[0]), owner_of(of, c->pods[0])) &&
-		    !strcmp(owner_of(model, one->pods[1]), owner_of(of, c->pods[1])))
+		    !strcmp(model_owner(model, one->pods[0]), model_owner(of, c->pods[0])) &&
+		    !strcmp(model_owner(model, one->pods[1]), model_owner(of, c->pods[1])))
 			return true;
 	}
 	return false;

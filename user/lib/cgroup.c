@@ -119,3 +119,11 @@ int cgroup_self(char *to, size_t size)
 	}
 	return -ENOENT;
 }
+
+int cgroup_by_id(uint64_t id, struct cgroup_ref *cgroup)
+{
+	char path[PATH_MAX];
+	int r = cgroup_path(id, path, sizeof(path));
+
+	return r ? r : cgroup_resolve(path, cgroup, NULL);
+}

@@ -31,4 +31,7 @@ int cgroup_path(uint64_t id, char *to, size_t size);
 /* There is a cgroup v2 hierarchy, and no cgroup with that id in it. */
 bool cgroup_is_gone(uint64_t id);
 
+/* The cgroup v2 with that id, with its level: 0, or -errno as both above. */
+int cgroup_by_id(uint64_t id, struct cgroup_ref *cgroup);
+
 #endif

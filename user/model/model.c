@@ -125,3 +125,8 @@ size_t model_pod_by_netns(const struct model *model, uint64_t cookie)
 	}
 	return found;
 }
+
+const char *model_owner(const struct model *model, size_t pod)
+{
+	return pod == MODEL_NONE ? "" : model->pods[pod].owner;
+}

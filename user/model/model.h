@@ -197,4 +197,7 @@ size_t model_pod_by_uid(const struct model *model, const char *uid);
 size_t model_pod_by_owner(const struct model *model, const char *owner);
 size_t model_pod_by_netns(const struct model *model, uint64_t cookie); /* never a hostNetwork pod, nor one of two */
 
+/* The owner of a pod, "" of MODEL_NONE. */
+const char *model_owner(const struct model *model, size_t pod);
+
 #endif

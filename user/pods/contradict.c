@@ -24,19 +24,14 @@ static void tell(struct pods *p, const struct told *t, bool begins)
 	events_contradiction(p->options.events, &change);
 }
 
-static const char *owner_of(const struct model *model, size_t pod)
-{
-	return pod == MODEL_NONE ? "" : model->pods[pod].owner;
-}
-
 static struct told *find(struct pods *p, const struct model *model, const struct contradiction *c)
 {
 	for (size_t i = 0; i < p->told_count; i++) {
 		struct told *t = &p->told[i];
 
 		if (t->what.rule == c->rule && !strcmp(t->what.device, c->device) &&
-		    !strcmp(t->owner[0], owner_of(model, c->pods[0])) &&
-		    !strcmp(t->owner[1], owner_of(model, c->pods[1])))
+		    !strcmp(t->owner[0], model_owner(model, c->pods[0])) &&
+		    !strcmp(t->owner[1], model_owner(model, c->pods[1])))
 			return t;
 	}
 	return NULL;
@@ -56,7 +51,7 @@ static void add(struct pods *p, const struct model *model, const struct contradi
 	t = &p->told[p->told_count++];
 	*t = (struct told){ .what = *c, .first_ns = boot_ns(), .seen = true };
 	for (int i = 0; i < 2; i++)
-		snprintf(t->owner[i], sizeof(t->owner[i]), "%s", owner_of(model, c->pods[i]));
+		snprintf(t->owner[i], sizeof(t->owner[i]), "%s", model_owner(model, c->pods[i]));
 }
 
 static void take(struct pods *p, const struct model *model, const struct contradiction *c)

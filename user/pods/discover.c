@@ -185,14 +185,6 @@ static bool kubelet_is_awaited(struct pods *p, const struct away *a)
 	return is_young(p, a, KUBELET_GRACE_NS);
 }
 
-static void take_cgroup(struct discovery *d, const struct warden_pod *pod)
-{
-	char path[PATH_MAX];
-
-	if (pod->cgroup_id && !cgroup_path(pod->cgroup_id, path, sizeof(path)))
-		cgroup_resolve(path, &d->cgroup, NULL);
-}
-
 /* What is known of a device that is away. */
 struct whose {
 	struct warden_pod pod; /* in whose netns it is, where `inside` */
@@ -210,8 +202,8 @@ static bool find_owner(struct pods *p, struct away *a, const struct warden_devic
 		return false;
 	if (!w->granted && kubelet_is_awaited(p, a))
 		return false;
-	if (w->inside)
-		take_cgroup(d, &w->pod);
+	if (w->inside && w->pod.cgroup_id)
+		cgroup_by_id(w->pod.cgroup_id, &d->cgroup);
 	if (w->granted) {
 		d->owner = w->inside && !w->grantee.named && w->pod.owner[0] ? w->pod.owner : w->grantee.owner;
 		d->resource = w->grantee.grant->resource ? w->grantee.grant->resource : "";

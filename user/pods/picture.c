@@ -108,16 +108,6 @@ static struct scan_pod *scan_find(struct gathered *g, const char *uid)
 	return NULL;
 }
 
-static struct cgroup_ref cgroup_of(uint64_t id)
-{
-	struct cgroup_ref cgroup = {};
-	char path[PATH_MAX];
-
-	if (id && !cgroup_path(id, path, sizeof(path)))
-		cgroup_resolve(path, &cgroup, NULL);
-	return cgroup;
-}
-
 static void take_slot(const struct warden_pod *pod, void *ctx)
 {
 	struct gathered *g = ctx;
@@ -128,7 +118,8 @@ static void take_slot(const struct warden_pod *pod, void *ctx)
 	if (!to)
 		return;
 	if (to == &g->scan.pods[g->scan.pod_count]) {
-		*to = (struct scan_pod){ .cgroup = cgroup_of(pod->cgroup_id) };
+		*to = (struct scan_pod){};
+		cgroup_by_id(pod->cgroup_id, &to->cgroup);
 		memcpy(to->uid, pod->uid, strlen(pod->uid));
 		g->scan.pod_count++;
 	}
