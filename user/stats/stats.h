@@ -33,10 +33,10 @@ struct stats_counters {
 };
 
 /* Who counted a device's bytes and packets; the names are public. NONE: nobody, and the figures are 0. */
-#define STATS_TRAFFIC(X)                                                                            \
-	X(NONE, "none")                                                                             \
-	X(VPORT, "vport") /* the driver's vport_rdma counters, by ethtool: RDMA alone */            \
-	X(PORT, "port") /* port_xmit_data and its like in sysfs: RDMA alone */                      \
+#define STATS_TRAFFIC(X)                                                                             \
+	X(NONE, "none")                                                                              \
+	X(VPORT, "vport") /* the driver's vport_rdma counters, by ethtool: RDMA alone */             \
+	X(PORT, "port") /* port_xmit_data and its like in sysfs: RDMA alone */                       \
 	X(PACKETS, "packets") /* RoCE packets that vf.bpf.c has seen on the VF's netdev: software */ \
 	X(HW, "hw") /* the device's own packet counters (soft RoCE); no bytes */
 
@@ -71,7 +71,8 @@ struct stats_device {
 	struct stats_traffic traffic;
 	uint64_t tx_messages, rx_messages; /* requests; 0 where the driver does not count them */
 	struct stats_counters rdma; /* RDMA netlink, port 1 */
-	struct stats_counters ethtool; /* of the netdev, those with "vport" in their name alone, and prioN_pause and prioN_discards */
+	struct stats_counters
+		ethtool; /* of the netdev, those with "vport" in their name alone, and prioN_pause and prioN_discards */
 };
 
 struct stats_priority {
@@ -118,6 +119,7 @@ struct stats_qp {
 };
 
 /* Those of one device that processes have. 0, or -errno, or the nonzero answer of `visit`. */
-int stats_qps(const struct netns_id *netns, uint32_t index, int (*visit)(const struct stats_qp *qp, void *ctx), void *ctx);
+int stats_qps(const struct netns_id *netns, uint32_t index, int (*visit)(const struct stats_qp *qp, void *ctx),
+	      void *ctx);
 
 #endif
