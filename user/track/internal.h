@@ -6,11 +6,12 @@
 #include "track/journal.h"
 #include "track/track.h"
 
-/* What differs between map and kernel, found by a look that mends nothing before the next one has found the same. */
+/* What differs between map and kernel, and is not mended before a later look has found the same. */
 struct drift {
 	uint32_t index;
 	int32_t by[OBJECT_COUNT]; /* what the kernel has more */
-	uint32_t unseen; /* no netns has the device */
+	bool unseen; /* no netns has the device */
+	uint64_t since_ns;
 };
 
 struct track {

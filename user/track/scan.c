@@ -18,6 +18,7 @@
 #include "track/internal.h"
 #include "track/map.h"
 
+#define DRIFT_NS 500000000ull /* a program that was preempted has long come to its end */
 #define OBJECTS_NS 10000000000ull /* between two looks for objects alone: a busy node skips some all the time */
 
 /* ---- character devices ---- */
@@ -86,24 +87,33 @@ static bool was_seen(const struct look *l, uint32_t index)
 	return false;
 }
 
-/*
- * Something that the program may be about to enter: true when the last look found the same. Else it is kept for the next one.
- * Without memory it is never the same.
- */
-static bool drifts_still(struct look *l, const struct drift *drift)
+static const struct drift *find_drift(const struct track *t, const struct drift *drift)
 {
-	const struct track *t = l->track;
+	for (size_t i = 0; i < t->drift_count; i++)
+		if (t->drifts[i].index == drift->index && t->drifts[i].unseen == drift->unseen &&
+		    !memcmp(t->drifts[i].by, drift->by, sizeof(drift->by)))
+			return &t->drifts[i];
+	return NULL;
+}
+
+/*
+ * Something that the program may be about to enter: true when a look of a while ago found the same. Else it is kept for the next
+ * one. Without memory it is never true.
+ */
+static bool drifts_still(struct look *l, struct drift drift)
+{
+	const struct drift *earlier = find_drift(l->track, &drift);
 	struct drift *drifts;
 
-	for (size_t i = 0; i < t->drift_count; i++)
-		if (!memcmp(&t->drifts[i], drift, sizeof(*drift)))
-			return true;
+	drift.since_ns = earlier ? earlier->since_ns : boot_ns();
+	if (boot_ns() - drift.since_ns >= DRIFT_NS)
+		return true;
 	l->unsettled = true;
 	drifts = reallocarray(l->drifts, l->drift_count + 1, sizeof(*drifts));
 	if (!drifts)
 		return false;
 	l->drifts = drifts;
-	drifts[l->drift_count++] = *drift;
+	drifts[l->drift_count++] = drift;
 	return false;
 }
 
@@ -125,7 +135,7 @@ static void look_at_objects(struct look *l, uint32_t index, bool known, struct w
 		drift.by[i] -= d->objects[i];
 		drifted |= drift.by[i] != 0;
 	}
-	if (!drifted || (known && !drifts_still(l, &drift)))
+	if (!drifted || (known && !drifts_still(l, drift)))
 		return;
 	for (size_t i = 0; i < OBJECT_COUNT; i++)
 		d->objects[i] += drift.by[i];
@@ -245,7 +255,7 @@ static void drop_unseen(struct look *l)
 		const struct drift drift = { .index = keys[i], .unseen = true };
 
 		if (was_seen(l, keys[i]) || !track_device_get(t, keys[i], &d) || rdma_cdev_for_each(is_node_of, &d) ||
-		    !drifts_still(l, &drift))
+		    !drifts_still(l, drift))
 			continue;
 		pr_warn("the kernel skipped a program: %s is gone", d.name);
 		bpf_map_delete_elem(t->devices, &keys[i]);
