@@ -59,13 +59,23 @@ t_gone() {
 	wait_until 10 eval '[ "$(known)" = '"$before"' ]'
 }
 
+# CMD…: again where `rdma` does not find the device, whose list is read in parts while others go.
+insist() {
+	local try
+	for try in 1 2 3 4 5; do
+		"$@" && return
+		echo "try $try of: $*"
+	done
+	return 1
+}
+
 # NETNS VF: there and back, again and again.
 wander() {
-	local n rdma
+	local rdma
 	rdma=$(vf_rdma "$2")
-	for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
-		rdma dev set "$rdma" netns "$1" || return 1
-		ip netns exec "$1" rdma dev set "$rdma" netns lab-host || return 1
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		insist rdma dev set "$rdma" netns "$1" || return 1
+		insist ip netns exec "$1" rdma dev set "$rdma" netns lab-host || return 1
 	done
 }
 
