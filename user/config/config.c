@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/kubernetes.h"
+#include "config/notify.h"
 #include "config/policy.h"
 #include "config/reader.h"
 #include "lib/cgroup.h"
@@ -52,6 +53,7 @@ void config_defaults(struct config *c)
 		.ipam_timeout = 100, /* what Spiderpool's own plugin allows its agent */
 		.pod_cgroups = { "kubepods.slice", "kubepods" }, /* the kubelet's, by cgroup driver */
 		.discover = DISCOVER_ALL,
+		.notify.kubernetes_events = true,
 	};
 	kubernetes_defaults(&c->kubernetes);
 	for (size_t i = 0; i < ARRAY_SIZE(refusable); i++)
@@ -614,6 +616,7 @@ static const struct key keys[] = {
 	{ "reactions", read_reactions },
 	{ "discover", read_discover },
 	{ "kubernetes", read_kubernetes },
+	{ "notify", read_notify },
 };
 
 static int line_of(const char *text, const char *at)

@@ -45,6 +45,15 @@ struct config_kubernetes {
 	char devinfo[PATH_MAX]; /* the folder with Multus' dp/ and cni/ */
 };
 
+#define CONFIG_ALERTMANAGERS 4
+#define CONFIG_URL_LEN 300
+
+/* Who is told of what the warden finds. */
+struct config_notify {
+	bool kubernetes_events; /* where the API is asked */
+	char alertmanager[CONFIG_ALERTMANAGERS][CONFIG_URL_LEN]; /* each is told all; "": the end */
+};
+
 enum config_packets { CONFIG_PACKETS_BY_PROFILE, CONFIG_PACKETS_OFF, CONFIG_PACKETS_ON };
 
 struct config {
@@ -71,6 +80,7 @@ struct config {
 	unsigned int effects_interval; /* seconds between two samples of the counters; 0: none */
 	enum config_discover discover;
 	struct config_kubernetes kubernetes;
+	struct config_notify notify;
 	char qos_netdevs[CONFIG_QOS_NETDEVS][IF_NAMESIZE]; /* judged beside the PFs of the RDMA devices; "": none */
 };
 

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "kube/api.h"
 #include "kube/checkpoint.h"
 #include "kube/podresources.h"
 #include "lib/names.h"
@@ -19,6 +21,40 @@ void kubernetes_defaults(struct config_kubernetes *k)
 		.checkpoint = CHECKPOINT_PATH,
 		.devinfo = DEVINFO_DIR,
 	};
+}
+
+void kubernetes_node(const struct config_kubernetes *k, char *to, size_t size)
+{
+	const char *env = getenv("NODE_NAME");
+
+	if (k->node[0] || env)
+		snprintf(to, size, "%s", k->node[0] ? k->node : env);
+	else if (gethostname(to, size))
+		to[0] = '\0';
+}
+
+int kubernetes_api(const struct config_kubernetes *k, struct kube_config *to, struct err *err)
+{
+	char node[254] = "";
+	int r = 0;
+
+	if (k->api == CONFIG_API_OFF)
+		return -ENOENT;
+	kubernetes_node(k, node, sizeof(node));
+	if (k->api == CONFIG_API_AUTO) {
+		r = kube_config_in_cluster(to, node, err);
+	} else {
+		kube_config_defaults(to);
+		snprintf(to->server, sizeof(to->server), "%s", k->server);
+		snprintf(to->node, sizeof(to->node), "%s", node);
+	}
+	if (r)
+		return r;
+	if (k->token[0])
+		snprintf(to->token, sizeof(to->token), "%s", k->token);
+	if (k->ca[0])
+		snprintf(to->ca, sizeof(to->ca), "%s", k->ca);
+	return 0;
 }
 
 static int read_api(struct reader *r, const char *name, const cJSON *value)

@@ -144,12 +144,16 @@ static int ask(struct kube_api *api, const char *query, unsigned int total_ms,
 		.take = take,
 		.ctx = api,
 	};
+	struct kube_answer answer;
+	int r;
 
 	if (try_snprintf(url, sizeof(url), "%s/api/v1/pods?fieldSelector=spec.nodeName%%3D%s%s", api->config.server,
 			 api->config.node, query))
 		return fail(&api->err, -EBADMSG, "the API server: a request would be too long");
 	api->text.len = 0;
-	return kube_http_get(api->http, &request, &api->retry_after_s, &api->err);
+	r = kube_http_ask(api->http, &request, &answer, &api->err);
+	api->retry_after_s = answer.retry_after_s;
+	return r;
 }
 
 /* Adds &NAME=VALUE, percent-encoded, as far as it fits: ask() has room for more than a `continue` and a version. */

@@ -52,13 +52,25 @@ static long status_of(const struct exchange *x)
 	return status;
 }
 
+static const char *who(const struct exchange *x)
+{
+	return x->request->who ? x->request->who : "the API server";
+}
+
+static bool is_success(const struct exchange *x, long status)
+{
+	return x->request->method ? status / 100 == 2 : status == 200;
+}
+
 static size_t take_body(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct exchange *x = ctx;
 	size_t fits = sizeof(x->words) - 1 - x->len;
 
 	(void)one;
-	if (status_of(x) == 200) {
+	if (is_success(x, status_of(x))) {
+		if (!x->request->take)
+			return len;
 		x->taken = x->request->take(x->request->ctx, bytes, len, x->err);
 		return x->taken ? 0 : len;
 	}
@@ -92,28 +104,66 @@ static int read_token(const char *path, char *to, size_t size, struct err *err)
 	return 0;
 }
 
-static int add_headers(struct exchange *x)
+static int add_header(struct exchange *x, const char *line)
+{
+	struct curl_slist *longer = x->http->api->slist_append(x->headers, line);
+
+	if (!longer)
+		return fail(x->err, -ENOMEM, "out of memory");
+	x->headers = longer;
+	return 0;
+}
+
+static int add_token(struct exchange *x)
 {
 	_cleanup_free_ char *line = malloc(TOKEN_MAX + 32);
 	char *token = line + sizeof("Authorization: Bearer ") - 1;
-	struct curl_slist *longer;
 	int r;
 
 	if (!line)
 		return fail(x->err, -ENOMEM, "out of memory");
 	strcpy(line, "Authorization: Bearer ");
 	r = read_token(x->request->token, token, TOKEN_MAX, x->err);
-	if (r)
-		return r;
-	x->headers = x->http->api->slist_append(NULL, line);
-	longer = x->headers ? x->http->api->slist_append(x->headers, "Accept: application/json") : NULL;
-	return longer ? 0 : fail(x->err, -ENOMEM, "out of memory");
+	return r ? r : add_header(x, line);
 }
 
-/*
- * Without CAPATH the machine's own CAs would be good, too; without a time of 0 libcurl would keep a CA for a day. The
- * keep-alives find a server that is gone while a watch has nothing to tell.
- */
+/* A body is sent at once: nobody is asked first whether he wants it. */
+static int add_headers(struct exchange *x)
+{
+	int r = x->request->token ? add_token(x) : 0;
+	char type[128];
+
+	if (!r)
+		r = add_header(x, "Accept: application/json");
+	if (r || !x->request->method)
+		return r;
+	snprintf(type, sizeof(type), "Content-Type: %s", x->request->type);
+	r = add_header(x, type);
+	return r ? r : add_header(x, "Expect:");
+}
+
+static CURLcode set_body(struct exchange *x)
+{
+	const struct kube_request *q = x->request;
+	CURLcode r = x->http->api->easy_setopt(x->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(q->body));
+
+	if (!r)
+		r = x->http->api->easy_setopt(x->curl, CURLOPT_POSTFIELDS, q->body);
+	return r ? r : x->http->api->easy_setopt(x->curl, CURLOPT_CUSTOMREQUEST, q->method);
+}
+
+/* Without CAPATH the machine's own CAs would be good, too; without a time of 0 libcurl would keep a CA for a day. */
+static CURLcode set_ca(struct exchange *x)
+{
+	const struct curl_api *api = x->http->api;
+	CURLcode r = api->easy_setopt(x->curl, CURLOPT_CAINFO, x->request->ca);
+
+	if (!r)
+		r = api->easy_setopt(x->curl, CURLOPT_CAPATH, NULL);
+	return r ? r : api->easy_setopt(x->curl, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+}
+
+/* The keep-alives find a server that is gone while a watch has nothing to tell. */
 static CURLcode set_up(struct exchange *x)
 {
 	const struct kube_request *q = x->request;
@@ -121,13 +171,11 @@ static CURLcode set_up(struct exchange *x)
 	CURLcode r = api->easy_setopt(x->curl, CURLOPT_URL, q->url);
 
 	if (!r)
-		r = api->easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, "https");
-	if (!r)
-		r = api->easy_setopt(x->curl, CURLOPT_CAINFO, q->ca);
-	if (!r)
-		r = api->easy_setopt(x->curl, CURLOPT_CAPATH, NULL);
-	if (!r)
-		r = api->easy_setopt(x->curl, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+		r = api->easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, q->plain ? "http,https" : "https");
+	if (!r && q->ca)
+		r = set_ca(x);
+	if (!r && q->method)
+		r = set_body(x);
 	if (!r)
 		r = api->easy_setopt(x->curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	if (!r)
@@ -192,7 +240,7 @@ static int transport_failed(const struct exchange *x, CURLcode code)
 		return fail(x->err, -ECANCELED, "stopped");
 	if (x->taken)
 		return x->taken;
-	return fail(x->err, code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -EIO, "the API server: %s",
+	return fail(x->err, code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -EIO, "%s: %s", who(x),
 		    x->problem[0] ? x->problem : x->http->api->easy_strerror(code));
 }
 
@@ -206,29 +254,32 @@ static int refused(const struct exchange *x, long status)
 		   : status == 429 || status >= 500 ? -EAGAIN
 						    : -EBADMSG;
 
-	return fail(x->err, code, "the API server answers %ld: %.256s", status,
+	return fail(x->err, code, "%s answers %ld: %.256s", who(x), status,
 		    cJSON_IsString(message) ? message->valuestring : x->words);
 }
 
-int kube_http_get(struct kube_http *http, const struct kube_request *request, unsigned int *retry_after_s,
+int kube_http_ask(struct kube_http *http, const struct kube_request *request, struct kube_answer *answer,
 		  struct err *err)
 {
 	_cleanup_(exchange_end) struct exchange x = { .http = http, .request = request, .err = err };
 	curl_off_t after = 0;
 	CURLcode code;
+	long status;
 	int r = exchange_begin(&x);
 
-	*retry_after_s = 0;
+	*answer = (struct kube_answer){};
 	if (r)
 		return r;
 	code = perform(&x);
 	if (code)
 		return transport_failed(&x, code);
-	if (status_of(&x) == 200)
+	status = status_of(&x);
+	answer->status = (unsigned int)status;
+	if (is_success(&x, status))
 		return 0;
 	if (!http->api->easy_getinfo(x.curl, CURLINFO_RETRY_AFTER, &after) && after > 0)
-		*retry_after_s = after < 3600 ? (unsigned int)after : 3600;
-	return refused(&x, status_of(&x));
+		answer->retry_after_s = after < 3600 ? (unsigned int)after : 3600;
+	return refused(&x, status);
 }
 
 /* ---- the handle ---- */

@@ -11,6 +11,7 @@
 
 #include "attach/attach.h"
 #include "config/config.h"
+#include "config/kubernetes.h"
 #include "lib/log.h"
 #include "lib/timer.h"
 #include "lib/util.h"
@@ -362,40 +363,14 @@ void pods_event(struct pods *p, const struct warden_event *event)
 
 /* ---- open and close ---- */
 
-static void set_node(const struct config_kubernetes *k, char *to, size_t size)
-{
-	const char *env = getenv("NODE_NAME");
-
-	if (k->node[0] || env)
-		snprintf(to, size, "%s", k->node[0] ? k->node : env);
-	else if (gethostname(to, size))
-		to[0] = '\0';
-}
-
 /* A server that cannot be asked is a source that fails, no reason to leave the node unguarded. */
 static int open_api(struct pods *p, struct err *err)
 {
-	const struct config_kubernetes *k = &p->options.config->kubernetes;
 	struct kube_config config;
-	char node[254] = "";
-	int r = 0;
+	int r = kubernetes_api(&p->options.config->kubernetes, &config, err);
 
-	if (k->api == CONFIG_API_OFF)
-		return -ENOENT;
-	set_node(k, node, sizeof(node));
-	if (k->api == CONFIG_API_AUTO) {
-		r = kube_config_in_cluster(&config, node, err);
-	} else {
-		kube_config_defaults(&config);
-		snprintf(config.server, sizeof(config.server), "%s", k->server);
-		snprintf(config.node, sizeof(config.node), "%s", node);
-	}
 	if (r)
 		return r;
-	if (k->token[0])
-		snprintf(config.token, sizeof(config.token), "%s", k->token);
-	if (k->ca[0])
-		snprintf(config.ca, sizeof(config.ca), "%s", k->ca);
 	return kube_api_open(&p->api, &config, p->options.loop, api_changed, p, err);
 }
 

@@ -34,6 +34,7 @@ struct events {
 	struct kept kept[EVENTS_KEPT];
 	uint64_t count; /* of all; the next one's place is count % EVENTS_KEPT */
 	struct follower *followers;
+	struct subscriber *subscribers;
 };
 
 static const char *const kind_names[] = {
@@ -317,23 +318,27 @@ static void device_json(struct events *e, cJSON *json, const struct warden_event
 static void publish(struct events *e, cJSON *json, uint64_t boottime_ns)
 {
 	struct kept *place = &e->kept[e->count % EVENTS_KEPT];
+	uint64_t when = wall_ns(boottime_ns);
 	char *line;
 	size_t len;
 
 	line = cJSON_PrintUnformatted(json);
-	cJSON_Delete(json);
 	if (!line) {
+		cJSON_Delete(json);
 		pr_err("event lost: out of memory");
 		return;
 	}
 	len = strlen(line);
 	free(place->line);
-	*place = (struct kept){ .time_ns = wall_ns(boottime_ns), .line = line };
+	*place = (struct kept){ .time_ns = when, .line = line };
 	e->count++;
 	printf("%s\n", line);
 	fflush(stdout);
 	for (struct follower *f = e->followers; f; f = f->next)
 		f->line(f, line, len);
+	for (struct subscriber *s = e->subscribers; s; s = s->next)
+		s->event(s, json, when);
+	cJSON_Delete(json);
 }
 
 static cJSON *head_json(struct events *e, uint64_t boottime_ns, uint32_t kind, const char *rule, uint32_t verdict)
@@ -573,6 +578,22 @@ void events_unfollow(struct events *e, struct follower *follower)
 		if (*p != follower)
 			continue;
 		*p = follower->next;
+		return;
+	}
+}
+
+void events_subscribe(struct events *e, struct subscriber *subscriber)
+{
+	subscriber->next = e->subscribers;
+	e->subscribers = subscriber;
+}
+
+void events_unsubscribe(struct events *e, struct subscriber *subscriber)
+{
+	for (struct subscriber **p = &e->subscribers; *p; p = &(*p)->next) {
+		if (*p != subscriber)
+			continue;
+		*p = subscriber->next;
 		return;
 	}
 }

@@ -27,6 +27,15 @@ struct follower {
 	void (*line)(struct follower *follower, const char *line, size_t len);
 };
 
+struct cJSON;
+
+/* Who is told of each event as it is made, before it is text. */
+struct subscriber {
+	struct subscriber *next;
+	/* `event` is valid during the call; `wall_ns` is when it happened. Must not subscribe or unsubscribe anybody. */
+	void (*event)(struct subscriber *subscriber, const struct cJSON *event, uint64_t wall_ns);
+};
+
 /* `track` and `slots` (NULL: an actor's pod is known by its claim alone) must outlive it. 0 or -errno. */
 int events_open(struct events **events, struct track *track, const struct slots *slots, struct err *err);
 void events_close(struct events *events);
@@ -68,6 +77,9 @@ void events_kept(struct events *events, uint64_t since_ns, void (*visit)(const c
 
 void events_follow(struct events *events, struct follower *follower);
 void events_unfollow(struct events *events, struct follower *follower);
+
+void events_subscribe(struct events *events, struct subscriber *subscriber);
+void events_unsubscribe(struct events *events, struct subscriber *subscriber);
 
 uint64_t events_count(const struct events *events);
 
