@@ -46,6 +46,7 @@
 #include "rdma/rdma.h"
 #include "rdma/exclusive.h"
 #include "report/events.h"
+#include "report/notifiers.h"
 #include "sriov/sriov.h"
 #include "track/journal.h"
 #include "track/track.h"
@@ -71,6 +72,7 @@ struct daemon {
 	struct slots *slots;
 	struct pods *pods;
 	struct events *events;
+	struct notifiers *notifiers;
 	struct packets *packets;
 	struct work *work;
 	struct attach *attach;
@@ -624,6 +626,7 @@ static void close_parts(struct daemon *d)
 {
 	server_close(d->server);
 	pods_close(d->pods);
+	notifiers_close(d->notifiers);
 	if (d->stop_ns && work_count(d->work)) {
 		/* They may wait for an IPAM plugin for minutes; the journal says how far they have come. */
 		pr_warn("%u calls are left to the next start", work_count(d->work));
@@ -687,8 +690,11 @@ static int open_pods(struct daemon *d, struct err *err)
 					      .exclusive = &d->exclusive,
 					      .claims_changed = claims_discovered,
 					      .ctx = d };
-	int r = pods_open(&d->pods, &options, err);
+	int r = notifiers_open(&d->notifiers, &d->config, d->loop, d->events, d->slots, err);
 
+	if (!r)
+		r = pods_open(&d->pods, &options, err);
+	d->services.notifiers = d->notifiers;
 	d->services.pods = d->pods;
 	d->services.slots = d->slots;
 	return r;

@@ -75,6 +75,21 @@ static void print_sources(const cJSON *item)
 			printf("           %s: %s\n", print_text(s, "name"), print_text(s, "error"));
 }
 
+static void print_notify(const cJSON *item)
+{
+	const cJSON *n;
+
+	cJSON_ArrayForEach (n, cJSON_GetObjectItemCaseSensitive(item, "notify")) {
+		if (!strcmp(print_text(n, "state"), "off"))
+			continue;
+		printf("notify     %s %s: %.0f sent, %.0f failed, %.0f dropped, %.0f waiting\n", print_text(n, "name"),
+		       print_text(n, "state"), number(n, "sent"), number(n, "failed"), number(n, "dropped"),
+		       number(n, "waiting"));
+		if (*print_text(n, "error"))
+			printf("           the last error: %s\n", print_text(n, "error"));
+	}
+}
+
 void print_status(const cJSON *item, void *ctx)
 {
 	const cJSON *qos = cJSON_GetObjectItemCaseSensitive(item, "qos"), *p;
@@ -92,6 +107,7 @@ void print_status(const cJSON *item, void *ctx)
 		printf(", and %.0f of them in quarantine: wardenctl attachments says why", number(item, "quarantined"));
 	printf("\n");
 	print_sources(item);
+	print_notify(item);
 	print_exclusive(cJSON_GetObjectItemCaseSensitive(item, "exclusive"));
 	if (*print_text(qos, "profile"))
 		printf("marking    profile %s (DSCP %s), on a violation: %s\n", print_text(qos, "profile"),

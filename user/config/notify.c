@@ -63,8 +63,9 @@ static int read_server(struct reader *r, const char *name, const cJSON *value, c
 	size_t len = strlen(text);
 
 	if (!is_url(text))
-		return fail(r->err, -EINVAL, "%s: \"%s\" must be a list of \"http://HOST:PORT\" or \"https://HOST:PORT\"",
-			    r->file, name);
+		return fail(r->err, -EINVAL,
+			    "%s: \"%s\" must be a list of \"http://HOST:PORT\" or \"https://HOST:PORT\"", r->file,
+			    name);
 	while (text[len - 1] == '/')
 		len--;
 	if (try_snprintf(to, CONFIG_URL_LEN, "%.*s", (int)len, text))

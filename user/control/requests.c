@@ -21,6 +21,7 @@
 #include "qos/profile.h"
 #include "qos/effects.h"
 #include "rdma/exclusive.h"
+#include "report/notifiers.h"
 #include "report/text.h"
 #include "track/track.h"
 
@@ -142,6 +143,7 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 	cJSON_AddNumberToObject(json, "pods", pods.live);
 	cJSON_AddNumberToObject(json, "contradictions", (double)pods_contradictions(s->pods));
 	sources_json(s, cJSON_AddArrayToObject(json, "sources"));
+	notifiers_json(s->notifiers, cJSON_AddArrayToObject(json, "notify"));
 	programs_json(s->loader, cJSON_AddArrayToObject(json, "programs"));
 	requests_counters(s->loader, add_counter, cJSON_AddObjectToObject(json, "counters"));
 	cJSON_AddNumberToObject(json, "events_reported", (double)events_count(s->events));

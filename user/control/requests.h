@@ -9,6 +9,7 @@
 struct attach;
 struct exclusive;
 struct loader;
+struct notifiers;
 struct packets;
 struct pods;
 struct slots;
@@ -27,6 +28,7 @@ struct services {
 	struct attach *attach;
 	struct slots *slots;
 	struct pods *pods;
+	struct notifiers *notifiers;
 	struct effects *effects; /* NULL: the counters are not sampled */
 	const struct exclusive *exclusive;
 	/* Reads the ring empty, so that events of before come before what a request changes. */

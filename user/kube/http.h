@@ -18,7 +18,8 @@ struct kube_request {
 	const char *url; /* https://, or where `plain`, http:// */
 	const char *who; /* the server, in messages; NULL: the API server */
 	const char *ca; /* a file; NULL: the machine's own CAs */
-	const char *token; /* a file, read for this request: the kubelet replaces it before the token ends; NULL: none is shown */
+	const char *
+		token; /* a file, read for this request: the kubelet replaces it before the token ends; NULL: none is shown */
 	bool plain;
 	const char *method; /* NULL: GET, without a body; else one of these, */
 	const char *type; /* of this media type, */
