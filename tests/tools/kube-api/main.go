@@ -5,8 +5,8 @@
 //
 // The pods are the files of DIR/pods, a Pod object each, read when a line "sync" comes on standard input. It serves HTTPS on a port
 // of 127.0.0.1 to who has the token, and leaves DIR/port, DIR/token and DIR/ca.crt for its clients. Other lines: "expire": nobody
-// may go on from a version before now (410 Gone), and watches end so; "hang", "refuse", "serve": what becomes of requests from now
-// on. It ends with its input.
+// may go on from a version before now (410 Gone), and watches end so; "hang", "refuse" (401), "cut" (the connection), "forbid" (403,
+// to write Events), "serve": what becomes of requests from now on. It ends with its input. Events: events.go.
 package main
 
 import (
@@ -65,6 +65,7 @@ type store struct {
 	changes []change // those since `oldest`
 	oldest  int
 	manner  string
+	dir     string
 }
 
 func member(o object, names ...string) object {
@@ -266,8 +267,12 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case manner == "hang":
 		<-r.Context().Done()
+	case manner == "cut":
+		panic(http.ErrAbortHandler)
 	case manner == "refuse" || r.Header.Get("Authorization") != "Bearer "+token:
 		answer(w, 401, failure(401, "Unauthorized", "Unauthorized"))
+	case strings.HasPrefix(r.URL.Path, eventsPath):
+		s.serveEvents(w, r, manner)
 	case r.Method != "GET" || r.URL.Path != "/api/v1/pods":
 		answer(w, 404, failure(404, "NotFound", "the server could not find the requested resource"))
 	case r.URL.Query().Get("watch") == "true":
@@ -306,7 +311,7 @@ func (s *store) obey(dir string) error {
 			}
 		case "expire":
 			s.expire()
-		case "hang", "refuse", "serve":
+		case "hang", "refuse", "cut", "forbid", "serve":
 			s.lock.Lock()
 			s.manner = line
 			s.lock.Unlock()
@@ -319,7 +324,10 @@ func (s *store) obey(dir string) error {
 }
 
 func run(dir string) error {
-	s := &store{changed: make(chan struct{}), pods: map[string]pod{}, version: 1000, oldest: 1000}
+	s := &store{changed: make(chan struct{}), pods: map[string]pod{}, version: 1000, oldest: 1000, dir: dir}
+	if err := os.MkdirAll(filepath.Join(dir, "events"), 0o755); err != nil {
+		return err
+	}
 	if err := s.sync(dir); err != nil {
 		return err
 	}
