@@ -73,6 +73,7 @@ int loop_run(struct loop *loop)
 			source->ready(source, ev.events);
 		}
 	}
+	loop->stopped = false;
 	return 0;
 }
 

@@ -20,7 +20,7 @@ void loop_close(struct loop *loop);
 int loop_add(struct loop *loop, struct source *source, uint32_t events);
 int loop_change(struct loop *loop, struct source *source, uint32_t events);
 void loop_remove(struct loop *loop, struct source *source);
-/* Serves the sources until loop_stop(): 0 or -errno. */
+/* Serves the sources until loop_stop(), after which it may be called again: 0 or -errno. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
