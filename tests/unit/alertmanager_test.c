@@ -456,7 +456,8 @@ static void more_than_there_is_room_for(void **state)
 		tell(&a, &n);
 	}
 	loop_until(a.loop, nothing_waits, &a);
-	assert_in_range(health_of(&a, 0)->dropped, 6, 7); /* the first of them was sent at once, and may be among those */
+	assert_in_range(health_of(&a, 0)->dropped, 6,
+			7); /* the first of them was sent at once, and may be among those */
 	assert_in_range(active(&a), 3, 4);
 	assert_int_equal(a.faults, 1);
 }

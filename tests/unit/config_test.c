@@ -181,6 +181,49 @@ static void bad_kubernetes(void **state)
 	bad("{\"kubernetes\":{\"devinfo\":\"/a\",\"devinfo\":\"/a\"}}", -EINVAL, "\"kubernetes.devinfo\" stands twice");
 }
 
+static void notify(void **state)
+{
+	struct config c = good("{}");
+
+	(void)state;
+	assert_true(c.notify.kubernetes_events);
+	assert_string_equal(c.notify.alertmanager[0], "");
+	c = good("{\"notify\":{\"kubernetes_events\":false,\"alertmanager\":[\"http://alerts:9093/\","
+		 "\"https://[fd00::1]:443/a/b\",\"http://10.0.0.1\"]}}");
+	assert_false(c.notify.kubernetes_events);
+	assert_string_equal(c.notify.alertmanager[0], "http://alerts:9093");
+	assert_string_equal(c.notify.alertmanager[1], "https://[fd00::1]:443/a/b");
+	assert_string_equal(c.notify.alertmanager[2], "http://10.0.0.1");
+	assert_string_equal(c.notify.alertmanager[3], "");
+}
+
+static void bad_notify(void **state)
+{
+	static const char *const urls[] = {
+		"alerts:9093",     "ftp://a",     "http://",        "http:///a",   "http://:1",
+		"http://a:",       "http://a:0",  "http://a:65536", "http://a:1x", "http://a:000000000000000001",
+		"http://u:p@a",    "http://a/?b", "http://a#b",     "http://a b",  "http://a\\n",
+		"http://[fd00::1", "http://[]",   "http://[a]b",    "http://a:1:2"
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+		snprintf(text, sizeof(text), "{\"notify\":{\"alertmanager\":[\"%s\"]}}", urls[i]);
+		bad(text, -EINVAL, "\"notify.alertmanager\" must be a list of");
+	}
+	snprintf(text, sizeof(text), "{\"notify\":{\"alertmanager\":[\"http://a/%0300d\"]}}", 0);
+	bad(text, -EINVAL, "\"notify.alertmanager\": a URL has at most 299 characters");
+	bad("{\"notify\":{\"alertmanager\":[\"http://a\",\"http://a/\"]}}", -EINVAL, "names http://a twice");
+	bad("{\"notify\":{\"alertmanager\":[\"http://a\",\"http://b\",\"http://c\",\"http://d\",\"http://e\"]}}",
+	    -EINVAL, "at most 4 URLs");
+	bad("{\"notify\":{\"alertmanager\":\"http://a\"}}", -EINVAL, "\"notify.alertmanager\"");
+	bad("{\"notify\":{\"alertmanager\":[7]}}", -EINVAL, "\"notify.alertmanager\"");
+	bad("{\"notify\":{\"kubernetes_events\":1}}", -EINVAL, "\"notify.kubernetes_events\" must be true or false");
+	bad("{\"notify\":{\"slack\":1}}", -EINVAL, "unknown key \"notify.slack\"");
+	bad("{\"notify\":true}", -EINVAL, "\"notify\" must be an object");
+}
+
 static void ipam_timeout(void **state)
 {
 	(void)state;
@@ -737,6 +780,8 @@ int main(void)
 		cmocka_unit_test(discover),
 		cmocka_unit_test(kubernetes),
 		cmocka_unit_test(bad_kubernetes),
+		cmocka_unit_test(notify),
+		cmocka_unit_test(bad_notify),
 		cmocka_unit_test(ipam_timeout),
 		cmocka_unit_test(custom_profile),
 		cmocka_unit_test(profile_on_a_base),

@@ -776,6 +776,7 @@ static void since_a_time(void **state)
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
+		CASE(subscribers_are_told_until_they_go),
 		CASE(a_violation),
 		CASE(an_actor_of_a_pod),
 		CASE(an_actor_in_a_slot),
@@ -806,4 +807,39 @@ int main(void)
 	};
 
 	return RUN_CASES("events", cases);
+}
+struct listener {
+	struct subscriber subscriber;
+	unsigned int count;
+	uint64_t wall_ns;
+	char rule[64];
+};
+
+static void listen_to(struct subscriber *subscriber, const cJSON *event, uint64_t wall_ns)
+{
+	struct listener *l = CONTAINER_OF(subscriber, struct listener, subscriber);
+
+	l->count++;
+	l->wall_ns = wall_ns;
+	snprintf(l->rule, sizeof(l->rule), "%s", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "rule")));
+}
+
+static void subscribers_are_told_until_they_go(void **state)
+{
+	struct fixture *f = *state;
+	struct listener one = { .subscriber.event = listen_to }, two = { .subscriber.event = listen_to };
+	const struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
+	struct timespec now;
+
+	events_subscribe(f->events, &one.subscriber);
+	events_subscribe(f->events, &two.subscriber);
+	events_feed(f->events, &ev);
+	events_unsubscribe(f->events, &one.subscriber);
+	events_fault(f->events, "something");
+	clock_gettime(CLOCK_REALTIME, &now);
+	assert_int_equal(one.count, 1);
+	assert_string_equal(one.rule, "exclusive.open");
+	assert_int_equal(two.count, 2);
+	assert_string_equal(two.rule, "warden.fault");
+	assert_in_range(two.wall_ns / 1000000000u, now.tv_sec - 5, now.tv_sec + 1);
 }

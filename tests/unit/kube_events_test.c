@@ -65,8 +65,8 @@ static void make_pod(const struct attempt *a, const char *namespace, const char 
 	snprintf(file, sizeof(file), "pods/%.30s.%.200s.json", namespace, name);
 	to = fopen(path_in(a, file), "we");
 	assert_non_null(to);
-	fprintf(to, "{\"metadata\":{\"namespace\":\"%s\",\"name\":\"%s\"},\"spec\":{\"nodeName\":\"gpu-1\"}}\n", namespace,
-		name);
+	fprintf(to, "{\"metadata\":{\"namespace\":\"%s\",\"name\":\"%s\"},\"spec\":{\"nodeName\":\"gpu-1\"}}\n",
+		namespace, name);
 }
 
 /* It has said "ready" when all of its files are there. */
@@ -318,8 +318,9 @@ static void on_the_pod_and_on_the_node(void **state)
 	assert_field(pod, "type", "Warning");
 	assert_field(pod, "reportingController", "rdma-warden");
 	assert_field(pod, "reportingInstance", "gpu-1");
-	assert_field(pod, "note", "denied: open of a device of another owner; device mlx5_3 0000:01:00.3 of ml/a; by "
-				  "process 12 (thief) of ml/b");
+	assert_field(pod, "note",
+		     "denied: open of a device of another owner; device mlx5_3 0000:01:00.3 of ml/a; by "
+		     "process 12 (thief) of ml/b");
 	assert_null(cJSON_GetObjectItemCaseSensitive(pod, "series"));
 	node = event_of(&a, "default.gpu-1.");
 	assert_field(node, "regarding.kind", "Node");
@@ -583,8 +584,9 @@ static void hostile_texts(void **state)
 	for (size_t i = 0; i + 3 < sizeof(longest) / 2; i += 3)
 		memcpy(longest + i, "\xe2\x82\xac", 3);
 	longest[sizeof(longest) - 1] = '\0';
-	a.options.node = "gpu-1.a23456789.123456789.123456789.123456789.123456789.123456789.123456789.123456789.12345678"
-			 "9.123456789.123456789.123456789.123456789.123456789.123456789.123456789.123456789.123456789";
+	a.options.node =
+		"gpu-1.a23456789.123456789.123456789.123456789.123456789.123456789.123456789.123456789.12345678"
+		"9.123456789.123456789.123456789.123456789.123456789.123456789.123456789.123456789.123456789";
 	open_events(&a);
 	n.message = n.comm = n.cure = n.device = n.owner = longest;
 	tell(&a, &n);

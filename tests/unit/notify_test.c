@@ -153,9 +153,9 @@ static cJSON *event_of(const char *text)
 	return json;
 }
 
-#define OPENED(pid, owner)                                                                                             \
-	"{\"kind\":\"violation\",\"rule\":\"exclusive.open\",\"verdict\":\"denied\",\"device\":\"mlx5_3\","            \
-	"\"pci\":\"0000:01:00.3\",\"owner\":\"" owner "\",\"actor\":{\"pid\":" pid ",\"comm\":\"thief\",\"uid\":0,"    \
+#define OPENED(pid, owner)                                                                                          \
+	"{\"kind\":\"violation\",\"rule\":\"exclusive.open\",\"verdict\":\"denied\",\"device\":\"mlx5_3\","         \
+	"\"pci\":\"0000:01:00.3\",\"owner\":\"" owner "\",\"actor\":{\"pid\":" pid ",\"comm\":\"thief\",\"uid\":0," \
 	"\"pod\":\"ml/b\"},\"merged\":4,\"message\":\"open of a device of another owner\",\"detail\":{}}"
 
 static void a_violation(void **state)
@@ -181,8 +181,7 @@ static void a_violation(void **state)
 
 static void what_is_told_to_nobody(void **state)
 {
-	static const char *const events[] = { "{}",
-					      "{\"kind\":\"change\",\"rule\":\"claim.set\"}",
+	static const char *const events[] = { "{}", "{\"kind\":\"change\",\"rule\":\"claim.set\"}",
 					      "{\"kind\":\"fault\",\"rule\":\"warden.fault\"}",
 					      "{\"kind\":7,\"rule\":[],\"actor\":\"x\"}" };
 	struct notice n;
@@ -199,11 +198,14 @@ static void what_is_told_to_nobody(void **state)
 static void a_state_ends_as_it_began(void **state)
 {
 	static const char *const pairs[][2] = {
-		{ "{\"kind\":\"violation\",\"rule\":\"track.stray\",\"verdict\":\"observed\",\"device\":\"\",\"pci\":\"0000:01:00.1\","
+		{ "{\"kind\":\"violation\",\"rule\":\"track.stray\",\"verdict\":\"observed\",\"device\":\"\",\"pci\":"
+		  "\"0000:01:00.1\","
 		  "\"owner\":\"ml/a\",\"message\":\"m\",\"detail\":{\"owners\":[\"ml/a\",\"\"]}}",
-		  "{\"kind\":\"change\",\"rule\":\"track.stray\",\"verdict\":\"none\",\"device\":\"\",\"pci\":\"0000:01:00.1\","
+		  "{\"kind\":\"change\",\"rule\":\"track.stray\",\"verdict\":\"none\",\"device\":\"\",\"pci\":\"0000:"
+		  "01:00.1\","
 		  "\"owner\":\"ml/a\",\"message\":\"no longer: m\",\"detail\":{\"owners\":[\"ml/a\",\"\"]}}" },
-		{ "{\"kind\":\"violation\",\"rule\":\"qos.effect.sequence\",\"verdict\":\"observed\",\"device\":\"mlx5_1\","
+		{ "{\"kind\":\"violation\",\"rule\":\"qos.effect.sequence\",\"verdict\":\"observed\",\"device\":\"mlx5_"
+		  "1\","
 		  "\"pci\":\"0000:01:00.1\",\"owner\":\"ml/a\",\"message\":\"m\",\"detail\":{\"netdev\":\"\"}}",
 		  "{\"kind\":\"change\",\"rule\":\"qos.effect.sequence\",\"verdict\":\"none\",\"device\":\"mlx5_1\","
 		  "\"pci\":\"\",\"owner\":\"\",\"message\":\"m\",\"detail\":{\"netdev\":\"\"}}" },
@@ -238,8 +240,8 @@ static void texts_have_bounds(void **state)
 		memcpy(longest + i, "\xc3\xa4", 3);
 	cJSON_AddStringToObject(json, "kind", "violation");
 	for (size_t i = 0; i < 6; i++)
-		cJSON_AddStringToObject(json, ((const char *[]){ "rule", "verdict", "device", "pci", "owner", "message" })[i],
-					longest);
+		cJSON_AddStringToObject(
+			json, ((const char *[]){ "rule", "verdict", "device", "pci", "owner", "message" })[i], longest);
 	cJSON_AddStringToObject(actor, "pod", longest);
 	cJSON_AddStringToObject(actor, "comm", longest);
 	cJSON_AddNumberToObject(actor, "pid", 1);
