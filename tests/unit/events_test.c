@@ -771,12 +771,47 @@ static void since_a_time(void **state)
 	assert_int_equal(o.count, 0);
 }
 
+struct hearer {
+	struct subscriber subscriber;
+	unsigned int count;
+	uint64_t wall_ns;
+	char rule[64];
+};
+
+static void hear(struct subscriber *subscriber, const cJSON *event, uint64_t wall_ns)
+{
+	struct hearer *l = CONTAINER_OF(subscriber, struct hearer, subscriber);
+
+	l->count++;
+	l->wall_ns = wall_ns;
+	snprintf(l->rule, sizeof(l->rule), "%s", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "rule")));
+}
+
+static void subscribers_are_told_until_they_go(void **state)
+{
+	struct fixture *f = *state;
+	struct hearer one = { .subscriber.event = hear }, two = { .subscriber.event = hear };
+	const struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
+	struct timespec now;
+
+	events_subscribe(f->events, &one.subscriber);
+	events_subscribe(f->events, &two.subscriber);
+	events_feed(f->events, &ev);
+	events_unsubscribe(f->events, &one.subscriber);
+	events_fault(f->events, "something");
+	clock_gettime(CLOCK_REALTIME, &now);
+	assert_int_equal(one.count, 1);
+	assert_string_equal(one.rule, "exclusive.open");
+	assert_int_equal(two.count, 2);
+	assert_string_equal(two.rule, "warden.fault");
+	assert_in_range(two.wall_ns / 1000000000u, now.tv_sec - 5, now.tv_sec + 1);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
-		CASE(subscribers_are_told_until_they_go),
 		CASE(a_violation),
 		CASE(an_actor_of_a_pod),
 		CASE(an_actor_in_a_slot),
@@ -802,44 +837,10 @@ int main(void)
 		CASE(the_time),
 		CASE(lines_go_to_stdout),
 		CASE(followers),
+		CASE(subscribers_are_told_until_they_go),
 		CASE(the_oldest_are_forgotten),
 		CASE(since_a_time),
 	};
 
 	return RUN_CASES("events", cases);
-}
-struct listener {
-	struct subscriber subscriber;
-	unsigned int count;
-	uint64_t wall_ns;
-	char rule[64];
-};
-
-static void listen_to(struct subscriber *subscriber, const cJSON *event, uint64_t wall_ns)
-{
-	struct listener *l = CONTAINER_OF(subscriber, struct listener, subscriber);
-
-	l->count++;
-	l->wall_ns = wall_ns;
-	snprintf(l->rule, sizeof(l->rule), "%s", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "rule")));
-}
-
-static void subscribers_are_told_until_they_go(void **state)
-{
-	struct fixture *f = *state;
-	struct listener one = { .subscriber.event = listen_to }, two = { .subscriber.event = listen_to };
-	const struct warden_event ev = violation(RULE_EXCLUSIVE_OPEN);
-	struct timespec now;
-
-	events_subscribe(f->events, &one.subscriber);
-	events_subscribe(f->events, &two.subscriber);
-	events_feed(f->events, &ev);
-	events_unsubscribe(f->events, &one.subscriber);
-	events_fault(f->events, "something");
-	clock_gettime(CLOCK_REALTIME, &now);
-	assert_int_equal(one.count, 1);
-	assert_string_equal(one.rule, "exclusive.open");
-	assert_int_equal(two.count, 2);
-	assert_string_equal(two.rule, "warden.fault");
-	assert_in_range(two.wall_ns / 1000000000u, now.tv_sec - 5, now.tv_sec + 1);
 }
