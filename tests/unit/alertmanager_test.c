@@ -334,6 +334,33 @@ static void again_and_again(void **state)
 	assert_int_equal(health_of(&a, 0)->sent, 2);
 }
 
+static bool told_for_long(void *ctx)
+{
+	struct attempt *a = ctx;
+	const struct notice n = refused("0000:01:00.3", "ml/b");
+
+	tell(a, &n);
+	return boot_ns() >= a->wanted;
+}
+
+static void one_request_in_an_interval(void **state)
+{
+	_cleanup_(finish) struct attempt a = {};
+	uint64_t begin, most;
+
+	(void)state;
+	prepare(&a);
+	a.options.resend_ms = 100;
+	start_server(&a);
+	open_all(&a);
+	begin = boot_ns();
+	a.wanted = begin + 500000000;
+	loop_until(a.loop, told_for_long, &a);
+	loop_until(a.loop, nothing_waits, &a);
+	most = (boot_ns() - begin) / 100000000 + 1;
+	assert_in_range(health_of(&a, 0)->sent, 2, most);
+}
+
 static void a_state_holds_and_ends(void **state)
 {
 	_cleanup_(finish) struct attempt a = {};
@@ -508,6 +535,7 @@ int main(void)
 	static const struct CMUnitTest cases[] = {
 		cmocka_unit_test(a_violation),
 		cmocka_unit_test(again_and_again),
+		cmocka_unit_test(one_request_in_an_interval),
 		cmocka_unit_test(a_state_holds_and_ends),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(a_server_that_is_away),

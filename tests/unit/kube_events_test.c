@@ -398,6 +398,32 @@ static void a_thousand_are_one_event(void **state)
 	assert_int_equal(h.dropped, 0);
 }
 
+static bool told_for_long(void *ctx)
+{
+	struct attempt *a = ctx;
+	const struct notice n = refused("0000:01:00.3", "");
+
+	tell(a, &n);
+	return boot_ns() >= a->wanted;
+}
+
+static void one_write_in_an_interval(void **state)
+{
+	_cleanup_(finish) struct attempt a = {};
+	uint64_t begin = boot_ns(), most;
+
+	(void)state;
+	prepare(&a);
+	a.options.interval_ms = 100;
+	open_events(&a);
+	a.wanted = begin + 500000000;
+	loop_until(a.loop, told_for_long, &a);
+	settle(&a);
+	most = (boot_ns() - begin) / 100000000 + 1;
+	assert_in_range(health_of(&a).sent, 2, most);
+	assert_in_range(count_of(&a, "default."), 10, 200);
+}
+
 static void no_more_writes_than_tokens(void **state)
 {
 	_cleanup_(finish) struct attempt a = {};
@@ -452,6 +478,60 @@ static void without_the_right_to(void **state)
 	assert_int_equal(a.faults, 1);
 	assert_int_equal(health_of(&a).dropped, 0);
 	assert_int_equal(health_of(&a).failures, 0);
+}
+
+static bool is_patch_forbidden(void *ctx)
+{
+	return writes(ctx, "PATCH 403") >= 2;
+}
+
+/* Who may create them and not go on with them. */
+static void without_the_right_to_patch(void **state)
+{
+	_cleanup_(finish) struct attempt a = {};
+	const struct notice n = refused("0000:01:00.3", "");
+
+	(void)state;
+	prepare(&a);
+	open_events(&a);
+	tell(&a, &n);
+	settle(&a);
+	say(&a, "forbid");
+	for (a.wanted = 1; !health_of(&a).failed;) {
+		tell(&a, &n);
+		loop_until(a.loop, told_or_failed, &a);
+	}
+	loop_until(a.loop, is_patch_forbidden, &a);
+	assert_int_equal(a.faults, 1);
+	assert_contains(a.fault, "allow verb \"patch\"");
+	say(&a, "serve");
+	settle(&a);
+	assert_int_equal(health_of(&a).dropped, 0);
+}
+
+/* A namespace that ends takes nothing new, which nobody has to mend. */
+static void a_namespace_that_ends(void **state)
+{
+	_cleanup_(finish) struct attempt a = {};
+	char pci[32];
+
+	(void)state;
+	prepare(&a);
+	say(&a, "terminate");
+	open_events(&a);
+	for (int i = 0; !health_of(&a).failed; i++) {
+		struct notice n;
+
+		snprintf(pci, sizeof(pci), "%d", i);
+		n = refused(pci, "");
+		tell(&a, &n);
+		settle(&a);
+	}
+	assert_int_equal(health_of(&a).dropped, 1);
+	assert_int_equal(health_of(&a).failures, 0);
+	assert_int_equal(a.faults, 1);
+	assert_contains(a.fault, "do not tell of 1 violations");
+	assert_contains(a.fault, "being terminated");
 }
 
 static void a_server_that_is_away(void **state)
@@ -605,8 +685,11 @@ int main(void)
 		cmocka_unit_test(on_the_node_alone),
 		cmocka_unit_test(a_state_on_the_pod_whose_device_it_is),
 		cmocka_unit_test(a_thousand_are_one_event),
+		cmocka_unit_test(one_write_in_an_interval),
 		cmocka_unit_test(no_more_writes_than_tokens),
 		cmocka_unit_test(without_the_right_to),
+		cmocka_unit_test(without_the_right_to_patch),
+		cmocka_unit_test(a_namespace_that_ends),
 		cmocka_unit_test(a_server_that_is_away),
 		cmocka_unit_test(an_event_that_is_gone),
 		cmocka_unit_test(a_create_that_was_done),

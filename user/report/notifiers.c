@@ -138,7 +138,8 @@ int notifiers_open(struct notifiers **to, const struct config *config, struct lo
 	open_kube(n, config, loop);
 	open_alertmanager(n, config, loop);
 	n->subscriber.event = told;
-	events_subscribe(events, &n->subscriber);
+	if (n->kube || n->alertmanager)
+		events_subscribe(events, &n->subscriber);
 	*to = n;
 	return 0;
 }

@@ -243,6 +243,8 @@ func (s *store) serveEvents(w http.ResponseWriter, r *http.Request, manner strin
 	name, status := "", 0
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	// A namespace that ends takes no new objects: admission plugin NamespaceLifecycle.
+	ending := fmt.Sprintf("events.events.k8s.io is forbidden: unable to create new content in namespace %s because it is being terminated", parts[0])
 	creates, patches := r.Method == "POST" && len(parts) == 2, r.Method == "PATCH" && len(parts) == 3
 	switch {
 	case err != nil || len(parts) < 2 || parts[1] != "events" || !(creates || patches):
@@ -250,6 +252,9 @@ func (s *store) serveEvents(w http.ResponseWriter, r *http.Request, manner strin
 		status = 404
 	case creates && manner == "forbid":
 		status = s.forbidEvent(w, "create", parts[0])
+	case creates && manner == "terminate":
+		answer(w, 403, failure(403, "Forbidden", ending))
+		status = 403
 	case creates:
 		status, name = s.createEvent(w, parts[0], body)
 	case manner == "forbid":

@@ -6,7 +6,7 @@
 // The pods are the files of DIR/pods, a Pod object each, read when a line "sync" comes on standard input. It serves HTTPS on a port
 // of 127.0.0.1 to who has the token, and leaves DIR/port, DIR/token and DIR/ca.crt for its clients. Other lines: "expire": nobody
 // may go on from a version before now (410 Gone), and watches end so; "hang", "refuse" (401), "cut" (the connection), "forbid" (403,
-// to write Events), "serve": what becomes of requests from now on. It ends with its input. Events: events.go.
+// to write Events), "terminate" (403, as all namespaces end), "serve": what becomes of requests from now on. It ends with its input. Events: events.go.
 package main
 
 import (
@@ -311,7 +311,7 @@ func (s *store) obey(dir string) error {
 			}
 		case "expire":
 			s.expire()
-		case "hang", "refuse", "cut", "forbid", "serve":
+		case "hang", "refuse", "cut", "forbid", "terminate", "serve":
 			s.lock.Lock()
 			s.manner = line
 			s.lock.Unlock()
