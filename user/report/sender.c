@@ -3,13 +3,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "kube/http.h"
+#include "lib/timer.h"
 #include "lib/util.h"
 
 struct sender {
@@ -91,14 +88,6 @@ static void done(void *ctx)
 	sender_wake(s);
 }
 
-static void timer_set(const struct source *timer, uint64_t ns)
-{
-	const struct itimerspec spec = { .it_value = { .tv_sec = (time_t)(ns / 1000000000u),
-						       .tv_nsec = (long)(ns % 1000000000u) } };
-
-	timerfd_settime(timer->fd, 0, &spec, NULL);
-}
-
 void sender_wake(struct sender *s)
 {
 	uint64_t now = boot_ns(), due = UINT64_MAX;
@@ -116,17 +105,14 @@ void sender_wake(struct sender *s)
 		return;
 	}
 	if (!s->busy && due != UINT64_MAX)
-		timer_set(&s->timer, due > now ? due - now : 1);
+		timer_once(&s->timer, due > now ? (due - now) / 1000000 + 1 : 1);
 }
 
 static void timer_ready(struct source *source, uint32_t events)
 {
-	struct sender *s = CONTAINER_OF(source, struct sender, timer);
-	uint64_t ticks;
-
 	(void)events;
-	if (read(source->fd, &ticks, sizeof(ticks)) == sizeof(ticks))
-		sender_wake(s);
+	if (timer_fired(source))
+		sender_wake(CONTAINER_OF(source, struct sender, timer));
 }
 
 int sender_open(struct sender **to, const struct sender_options *options, struct err *err)
@@ -137,11 +123,9 @@ int sender_open(struct sender **to, const struct sender_options *options, struct
 	if (!s)
 		return fail(err, -ENOMEM, "out of memory");
 	s->options = *options;
-	s->timer = (struct source){ .fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK),
-				    .ready = timer_ready };
-	if (s->timer.fd < 0 || loop_add(options->loop, &s->timer, EPOLLIN))
-		r = fail(err, -errno, "timer: %s", strerror(errno));
-	else
+	s->timer.fd = -1;
+	r = timer_open(&s->timer, options->loop, timer_ready, err);
+	if (!r)
 		r = kube_http_open(&s->http, err);
 	if (r) {
 		sender_close(s);
