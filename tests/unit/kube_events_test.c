@@ -398,6 +398,23 @@ static void a_thousand_are_one_event(void **state)
 	assert_int_equal(h.dropped, 0);
 }
 
+static void more_than_the_api_can_count(void **state)
+{
+	_cleanup_(finish) struct attempt a = {};
+	struct notice n = refused("0000:01:00.3", "");
+
+	(void)state;
+	prepare(&a);
+	open_events(&a);
+	n.times = 3000000000;
+	tell(&a, &n);
+	settle(&a);
+	tell(&a, &n);
+	settle(&a);
+	assert_int_equal(count_of(&a, "default."), INT32_MAX);
+	assert_int_equal(health_of(&a).failed, 0);
+}
+
 static bool told_for_long(void *ctx)
 {
 	struct attempt *a = ctx;
@@ -685,6 +702,7 @@ int main(void)
 		cmocka_unit_test(on_the_node_alone),
 		cmocka_unit_test(a_state_on_the_pod_whose_device_it_is),
 		cmocka_unit_test(a_thousand_are_one_event),
+		cmocka_unit_test(more_than_the_api_can_count),
 		cmocka_unit_test(one_write_in_an_interval),
 		cmocka_unit_test(no_more_writes_than_tokens),
 		cmocka_unit_test(without_the_right_to),

@@ -221,13 +221,15 @@ static char *head_text(const struct kube_events *k, const struct kube_event *e, 
 	return head;
 }
 
+/* The API counts in 32 bits. */
 static char *series_text(const char *before, const struct notify_series *s)
 {
+	uint64_t count = s->telling < INT32_MAX ? s->telling : INT32_MAX;
 	char when[64], *text;
 
 	text_time(s->last_ns, when, sizeof(when));
 	if (asprintf(&text, "%s\"series\":{\"count\":%llu,\"lastObservedTime\":\"%s\"}}", before,
-		     (unsigned long long)s->telling, when) < 0)
+		     (unsigned long long)count, when) < 0)
 		return NULL;
 	return text;
 }

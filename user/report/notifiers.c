@@ -64,13 +64,18 @@ static void find_owner(const struct warden_pod *pod, void *ctx)
 		snprintf(find->uid, WARDEN_UID_LEN, "%s", pod->uid);
 }
 
-/* Without Kubernetes an owner stands for the UID that it lacks: that is no pod of the API's. */
+/*
+ * Without Kubernetes an owner stands for the UID that it lacks: that is no pod of the API's. One whose name is not known cannot be
+ * told of there.
+ */
 static bool uid_of(void *ctx, const char *owner, char uid[WARDEN_UID_LEN])
 {
 	const struct notifiers *n = ctx;
 	struct by_owner find = { .owner = owner, .uid = uid };
 
 	uid[0] = '\0';
+	if (!strncmp(owner, POD_BY_UID, strlen(POD_BY_UID)))
+		return false;
 	slots_each(n->slots, find_owner, &find);
 	return uid[0] && !strchr(uid, '/');
 }

@@ -115,11 +115,25 @@ t_thousand() {
 	for _ in 1 2 3 4; do kube_exec b attack flood "$node" 250; done
 	wait_until 60 has_times b 1000 || { cat "$events_dir"/*; return 1; }
 	expect 'one Event' test "$(events_on b)" = 1
-	printf '    1,000 refused opens: %s writes of their Event\n' "$(writes_on b)" >>"$kube_dir/figures"
+	printf '    1,000 refused opens: %s writes of their Event; wardend has %s KiB\n' "$(writes_on b)" \
+		"$(sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$(<"$warden_dir/pid")/status")" >>"$kube_dir/figures"
 	expect 'few writes' test "$(writes_on b)" -le $(((SECONDS - begin) / interval + 2))
 	wait_until 60 alert_of b
 	expect 'one alert' test "$(curl -sf "$alerts_url/api/v2/alerts" |
 		jq --arg pod "$(kube_get b name)" 'map(select(.labels.pod == $pod)) | length')" = 1
+}
+
+# A pod whose name nobody has told is told of on the node, and in no namespace of its own.
+t_nameless() {
+	two_pods nameless
+	kube_pod c --name thief-unnamed
+	refused kube_exec c uverbs open "$node"
+	event rule=exclusive.open verdict=denied "pci=$vf" "pod=pod-uid/$(kube_get c uid)" >/dev/null
+	# shellcheck disable=SC2016 # jq's own
+	wait_until 20 kube_event default.lab '.note | contains($uid)' --arg uid "$(kube_get c uid)"
+	wait_until 20 status_has '"name":"kubernetes-events"[^}]*"waiting":0'
+	expect_fail 'no namespace is called so' grep -q ' pod-uid/' "$writes"
+	nothing_dropped
 }
 
 t_state() {
@@ -187,6 +201,7 @@ track_warden "$(kube_keys),\"notify\":{\"alertmanager\":[\"$alerts_url\"]}" || e
 track_cases "$@" <<-'CASES'
 	a_refused_open_is_an_Event_and_an_alert t_refused
 	a_thousand_refused_opens_are_one_Event_in_few_writes t_thousand
+	a_pod_without_a_name_is_told_of_on_the_node t_nameless
 	what_begins_and_ends_is_an_alert_that_does t_state
 	the_API_server_is_away,_and_back t_api_away
 	the_Alertmanager_is_away,_and_back t_alertmanager_away
