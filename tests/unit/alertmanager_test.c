@@ -330,8 +330,6 @@ static void again_and_again(void **state)
 	assert_string_equal(text_of(alert, "annotations", "count"), "1000");
 	assert_in_range(time_of(alert, "endsAt"), when / SECOND + 399, when / SECOND + 401);
 	assert_int_equal(health_of(&a, 0)->sent, 2);
-	usleep(300000);
-	assert_int_equal(health_of(&a, 0)->sent, 2);
 }
 
 static bool told_for_long(void *ctx)
@@ -465,6 +463,37 @@ static void too_late(void **state)
 	assert_contains(a.fault, "1 alerts are not told to http://127.0.0.1:");
 }
 
+static bool failed_once(void *ctx)
+{
+	return health_of(ctx, 0)->failed >= 1;
+}
+
+/* It is over while a server that takes connections and says nothing is waited for. */
+static void over_while_it_is_sent(void **state)
+{
+	_cleanup_(finish) struct attempt a = {};
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct notice n = refused("0000:01:00.3", "ml/b");
+	socklen_t len = sizeof(addr);
+
+	(void)state;
+	prepare(&a);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, len) | listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+	snprintf(a.url[0], sizeof(a.url[0]), "http://127.0.0.1:%u", ntohs(addr.sin_port));
+	a.options.answer_ms = 1000;
+	open_all(&a);
+	alertmanager_tell(a.all, &n, wall() - 300 * SECOND + SECOND / 5);
+	usleep(300000);
+	n = refused("0000:01:00.4", "ml/b");
+	tell(&a, &n);
+	loop_until(a.loop, failed_once, &a);
+	assert_int_equal(health_of(&a, 0)->dropped, 1);
+	assert_int_equal(health_of(&a, 0)->waiting, 1);
+	assert_int_equal(a.faults, 1);
+}
+
 static void more_than_there_is_room_for(void **state)
 {
 	_cleanup_(finish) struct attempt a = {};
@@ -540,6 +569,7 @@ int main(void)
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(a_server_that_is_away),
 		cmocka_unit_test(too_late),
+		cmocka_unit_test(over_while_it_is_sent),
 		cmocka_unit_test(more_than_there_is_room_for),
 		cmocka_unit_test(hostile_texts),
 		cmocka_unit_test(something_else_answers),

@@ -438,7 +438,7 @@ static void one_write_in_an_interval(void **state)
 	settle(&a);
 	most = (boot_ns() - begin) / 100000000 + 1;
 	assert_in_range(health_of(&a).sent, 2, most);
-	assert_in_range(count_of(&a, "default."), 10, 200);
+	assert_true(count_of(&a, "default.") >= 2);
 }
 
 static void no_more_writes_than_tokens(void **state)

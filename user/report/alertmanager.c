@@ -45,7 +45,8 @@ struct server {
 	const char *url;
 	uint64_t seen; /* the serial up to which it was told */
 	uint64_t sending; /* what `seen` will be when the request that runs has gone well */
-	unsigned int batch; /* alerts in it */
+	unsigned int batch; /* alerts in it, */
+	unsigned int gone; /* of which so many are not here any more */
 	uint64_t dropped;
 };
 
@@ -95,8 +96,12 @@ static void alert_free(struct alert *alert)
 static void drop(struct alertmanager *a, struct alert *alert, const char *why)
 {
 	for (struct server *s = a->servers; s; s = s->next) {
-		if (alert->serial <= s->seen || alert->serial <= s->sending)
+		if (alert->serial <= s->seen)
 			continue;
+		if (alert->serial <= s->sending) {
+			s->gone++;
+			continue;
+		}
 		s->dropped++;
 		say_dropped(a, s, 1, why);
 	}
@@ -389,9 +394,14 @@ static bool ended(void *ctx, int r, unsigned int status, const struct err *err)
 {
 	struct server *s = ctx;
 	bool invalid = status == 400 || status == 413 || status == 422;
+	unsigned int gone = s->gone;
 
+	s->gone = 0;
 	if (r && !invalid) {
 		s->sending = s->seen;
+		s->dropped += gone;
+		if (gone)
+			say_dropped(s->all, s, gone, err->text);
 		return false;
 	}
 	if (r) {
