@@ -52,7 +52,7 @@ struct config {
 	char run_dir[PATH_MAX];
 	char state_dir[PATH_MAX];
 	char bpffs[PATH_MAX];
-	char metrics[64]; /* ADDRESS:PORT */
+	char metrics[64]; /* ADDRESS:PORT; "": none */
 	bool set_exclusive;
 	char modprobe_dir[PATH_MAX]; /* of set_exclusive's file for the next boot */
 	struct node_policy policies[POLICY_COUNT];

@@ -57,7 +57,7 @@ static void add_place(struct collector *c, struct stats_place *list, size_t *cou
 /* Where the maps have the devices; in shared mode they are all the host's, and their netdevs where their owners are. */
 static int find_places_of(struct collector *c, const struct snapshot *s)
 {
-	struct stats_place *list = calloc(s->model->device_count * 2 + 1, sizeof(*list));
+	struct stats_place *list = calloc(s->model->device_count * 3 + 1, sizeof(*list));
 	size_t count = 0;
 
 	if (!list)
@@ -70,6 +70,7 @@ static int find_places_of(struct collector *c, const struct snapshot *s)
 		add_place(c, list, &count, &at, &s->model->host);
 		if (d->claimed && !d->orphan)
 			add_place(c, list, &count, &owner, &s->model->host);
+		add_place(c, list, &count, &s->model->devices[i].netdev_netns, &s->model->host);
 	}
 	free(c->places);
 	c->places = list;
@@ -219,6 +220,11 @@ int collector_get(struct collector *c, struct snapshot **snapshot, struct err *e
 int collector_work(struct collector *c, void (*run)(void *job), void (*done)(void *job), void *job)
 {
 	return work_start(c->work, run, done, job);
+}
+
+int collector_in_loop(struct collector *c, int (*call)(void *ctx), void *ctx)
+{
+	return work_in_loop(c->work, call, ctx);
 }
 
 uint64_t collector_readings(struct collector *c)

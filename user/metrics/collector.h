@@ -25,6 +25,9 @@ int collector_get(struct collector *collector, struct snapshot **snapshot, struc
 /* For requests of the control socket: `run` in a thread, where it may ask, then `done` in the loop's. 0 or -ENOMEM. */
 int collector_work(struct collector *collector, void (*run)(void *job), void (*done)(void *job), void *job);
 
+/* Calls it in the loop's thread and waits: its answer, or -ECANCELED. */
+int collector_in_loop(struct collector *collector, int (*call)(void *ctx), void *ctx);
+
 /* Readings so far. */
 uint64_t collector_readings(struct collector *collector);
 
