@@ -24,13 +24,13 @@ static const char world_pod[] =
 
 static void world_track(struct tracked_device *t, uint32_t index, const char *name, const char *pci, const char *owner)
 {
-	*t = (struct tracked_device){ .index = index, .device = { .netns_cookie = *owner ? 2 : 1, .netns_inum = 9 } };
+	*t = (struct tracked_device){ .index = index, .device = { .netns_cookie = *owner ? 100 + index : 1 } };
 	snprintf(t->device.name, sizeof(t->device.name), "%s", name);
 	snprintf(t->device.parent, sizeof(t->device.parent), "%s", pci);
 	if (!*owner)
 		return;
 	t->claimed = true;
-	t->claim = (struct warden_claim){ .id = 70 + index, .netns_cookie = 2, .right_before = 5 };
+	t->claim = (struct warden_claim){ .id = 70 + index, .netns_cookie = 100 + index, .right_before = 5 };
 	t->device.marking_right = 12;
 	t->device.marking_wrong = 1;
 	snprintf(t->claim.owner, sizeof(t->claim.owner), "%s", owner);
