@@ -38,6 +38,7 @@
 #include "lib/util.h"
 #include "lib/work.h"
 #include "loader/loader.h"
+#include "metrics/metrics.h"
 #include "packet/packets.h"
 #include "pods/pods.h"
 #include "track/slots.h"
@@ -77,6 +78,7 @@ struct daemon {
 	struct work *work;
 	struct attach *attach;
 	struct server *server;
+	struct metrics *metrics;
 	struct effects *effects; /* NULL without a profile, and when the configuration wants no samples */
 	struct services services;
 	struct exclusive exclusive;
@@ -625,6 +627,7 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 static void close_parts(struct daemon *d)
 {
 	server_close(d->server);
+	metrics_close(d->metrics);
 	pods_close(d->pods);
 	notifiers_close(d->notifiers);
 	if (d->stop_ns && work_count(d->work)) {
@@ -725,6 +728,8 @@ static int serve(struct daemon *d, struct err *err)
 		r = open_attach(d, err);
 	if (!r)
 		r = open_pods(d, err);
+	if (!r)
+		r = metrics_open(&d->metrics, &d->services, d->loop, err);
 	if (!r)
 		r = server_open(&d->server, d->loop, &options, err);
 	if (r)
