@@ -15,35 +15,42 @@
 
 #define STATS_MAX 65536 /* more than any NIC's queues and classes come to */
 #define TRIES 3
+#define LINK_WORDS_MAX 32 /* of a mask of link modes; there are four */
 
 /*
  * What the kernel writes is as long as the driver says at that moment (kernels that heed the room they are told are
  * new), and the number may have grown since it was asked for: queues are added. So the page after the room cannot be
  * written: the kernel stops there with EFAULT.
  */
-struct room {
-	void *start;
-	size_t usable, size;
-};
+static void room_close(struct ethtool_room *room)
+{
+	if (room->start)
+		munmap(room->start, room->size);
+	*room = (struct ethtool_room){};
+}
 
-static int room_open(struct room *room, size_t bytes)
+/* What was there is lost where it has to grow. */
+static int room_for(struct ethtool_room *room, size_t bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
+	if (bytes <= room->usable)
+		return 0;
+	room_close(room);
 	room->usable = (bytes + page - 1) / page * page;
 	room->size = room->usable + page;
 	room->start = mmap(NULL, room->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (room->start == MAP_FAILED) {
-		room->start = NULL;
+		*room = (struct ethtool_room){};
 		return -ENOMEM;
 	}
 	return mprotect(room->start, room->usable, PROT_READ | PROT_WRITE) ? -errno : 0;
 }
 
-static void room_close(struct room *room)
+void ethtool_reader_close(struct ethtool_reader *reader)
 {
-	if (room->start)
-		munmap(room->start, room->size);
+	room_close(&reader->names);
+	room_close(&reader->values);
 }
 
 static int call(int socket, const char *netdev, void *command)
@@ -90,25 +97,25 @@ static void visit_all(const struct ethtool_gstrings *names, const struct ethtool
 	}
 }
 
-static int read_once(int socket, const char *netdev, uint32_t count, ethtool_visit visit, void *ctx)
+static int read_once(struct ethtool_reader *reader, int socket, const char *netdev, uint32_t count, ethtool_visit visit,
+		     void *ctx)
 {
-	_cleanup_(room_close) struct room name_room = {}, value_room = {};
 	struct ethtool_gstrings *names;
 	struct ethtool_stats *values;
-	int r = room_open(&name_room, sizeof(*names) + (size_t)count * ETH_GSTRING_LEN);
+	int r = room_for(&reader->names, sizeof(*names) + (size_t)count * ETH_GSTRING_LEN);
 
 	if (!r)
-		r = room_open(&value_room, sizeof(*values) + count * sizeof(values->data[0]));
+		r = room_for(&reader->values, sizeof(*values) + count * sizeof(values->data[0]));
 	if (r)
 		return r;
-	names = name_room.start;
+	names = reader->names.start;
 	*names = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_STATS, .len = count };
 	r = call(socket, netdev, names);
 	if (has_changed(r, names->len, count))
 		return -EAGAIN;
 	if (r)
 		return r;
-	values = value_room.start;
+	values = reader->values.start;
 	*values = (struct ethtool_stats){ .cmd = ETHTOOL_GSTATS, .n_stats = count };
 	r = call(socket, netdev, values);
 	if (has_changed(r, values->n_stats, count))
@@ -118,14 +125,47 @@ static int read_once(int socket, const char *netdev, uint32_t count, ethtool_vis
 	return r;
 }
 
-int ethtool_stats(int socket, const char *netdev, ethtool_visit visit, void *ctx)
+int ethtool_read(struct ethtool_reader *reader, int socket, const char *netdev, ethtool_visit visit, void *ctx)
 {
 	int r = -EAGAIN;
 
 	for (int i = 0; r == -EAGAIN && i < TRIES; i++) {
 		int64_t count = count_stats(socket, netdev);
 
-		r = count < 0 ? (int)count : read_once(socket, netdev, (uint32_t)count, visit, ctx);
+		r = count < 0 ? (int)count : read_once(reader, socket, netdev, (uint32_t)count, visit, ctx);
 	}
 	return r;
+}
+
+int ethtool_stats(int socket, const char *netdev, ethtool_visit visit, void *ctx)
+{
+	_cleanup_(ethtool_reader_close) struct ethtool_reader reader = {};
+
+	return ethtool_read(&reader, socket, netdev, visit, ctx);
+}
+
+/*
+ * The kernel answers to a wrong size of its bit masks, of which there are three, with the right one, negated
+ * (linux/ethtool.h); from then on one call is enough.
+ */
+uint64_t ethtool_speed(struct ethtool_reader *reader, int socket, const char *netdev)
+{
+	union {
+		struct ethtool_link_settings settings;
+		char bytes[sizeof(struct ethtool_link_settings) + 3 * sizeof(uint32_t) * LINK_WORDS_MAX];
+	} ask;
+	struct ethtool_link_settings *s = &ask.settings;
+
+	for (int i = 0; i < 2; i++) {
+		*s = (struct ethtool_link_settings){ .cmd = ETHTOOL_GLINKSETTINGS,
+						     .link_mode_masks_nwords = reader->link_words };
+		if (call(socket, netdev, &ask))
+			return 0;
+		if (s->link_mode_masks_nwords > 0)
+			return s->speed == (uint32_t)SPEED_UNKNOWN ? 0 : s->speed;
+		if (s->link_mode_masks_nwords < -LINK_WORDS_MAX)
+			return 0;
+		reader->link_words = (int8_t)-s->link_mode_masks_nwords;
+	}
+	return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A netdev's own statistics, by the ioctls of ethtool: netlink does not tell what a driver alone has names for. */
+/* A netdev's own statistics, and its speed, by the ioctls of ethtool: netlink does not tell what a driver alone has names for. */
 #ifndef WARDEN_ETHTOOL_H
 #define WARDEN_ETHTOOL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef void (*ethtool_visit)(const char *name, uint64_t value, void *ctx);
@@ -13,5 +14,22 @@ typedef void (*ethtool_visit)(const char *name, uint64_t value, void *ctx);
  * stay the same for the length of one reading; or another -errno.
  */
 int ethtool_stats(int socket, const char *netdev, ethtool_visit visit, void *ctx);
+
+/* Memory, and what was learnt of the kernel, that several readings share. Begins as {}. */
+struct ethtool_room {
+	void *start;
+	size_t usable, size;
+};
+
+struct ethtool_reader {
+	struct ethtool_room names, values;
+	int8_t link_words;
+};
+
+int ethtool_read(struct ethtool_reader *reader, int socket, const char *netdev, ethtool_visit visit, void *ctx);
+void ethtool_reader_close(struct ethtool_reader *reader);
+
+/* The link's speed in Mb/s, 0: not told, as without a link. */
+uint64_t ethtool_speed(struct ethtool_reader *reader, int socket, const char *netdev);
 
 #endif

@@ -137,6 +137,11 @@ static bool read_gid(int dir, const char *entry, uint8_t gid[16])
 	return inet_pton(AF_INET6, text, gid) == 1 && memcmp(gid, unused, sizeof(unused)) != 0;
 }
 
+int rdma_sysfs(int netns_fd)
+{
+	return netns_call(netns_fd, private_sysfs, NULL);
+}
+
 /* 0, -errno, or the nonzero answer of `visit`. */
 static int gid_each(int sysfs, const char *name, int (*visit)(const uint8_t gid[16], void *ctx), void *ctx)
 {
@@ -182,7 +187,7 @@ static int take_gid(const uint8_t gid[16], void *ctx)
 
 int rdma_gids(int netns_fd, const char *name, uint8_t (*gids)[16], size_t room)
 {
-	_cleanup_close_ int sysfs = netns_call(netns_fd, private_sysfs, NULL);
+	_cleanup_close_ int sysfs = rdma_sysfs(netns_fd);
 	struct gid_list list = { .gids = gids, .room = room };
 	int r = sysfs < 0 ? sysfs : gid_each(sysfs, name, take_gid, &list);
 
@@ -198,7 +203,7 @@ static int is_gid(const uint8_t gid[16], void *ctx)
 static int wait_gid(int netns_fd, const char *name, const uint8_t gid[16], int timeout_ms)
 {
 	uint64_t deadline = boot_ns() + (uint64_t)timeout_ms * 1000000;
-	_cleanup_close_ int sysfs = netns_call(netns_fd, private_sysfs, NULL);
+	_cleanup_close_ int sysfs = rdma_sysfs(netns_fd);
 	struct timespec pause = { .tv_nsec = 1000000 };
 	uint8_t wanted[16];
 	int r;

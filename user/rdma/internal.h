@@ -13,6 +13,9 @@ struct nlmsghdr *rdma_request(struct rdma_nl *nl, char *buf, int command, int fl
 /* Sends the request and runs the answers through `parse` until the last one: 0 or -errno. */
 int rdma_talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ctx);
 
+/* The attribute of that type, if its payload has the size (or the NUL) that it must have; else NULL. */
+const struct nlattr *rdma_attr(const struct nlmsghdr *h, uint16_t type, enum mnl_attr_data_type data_type);
+
 /* A descriptor of the netns of the handle, or -errno. */
 int rdma_netns(const struct rdma_nl *nl);
 

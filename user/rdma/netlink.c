@@ -34,16 +34,20 @@ bool rdma_module_loaded(const char *module)
 
 int rdma_open(struct rdma_nl **nl, int netns_fd)
 {
-	const struct timeval timeout = { .tv_sec = ANSWER_S };
-	struct rdma_nl *n;
-	int fd, r;
+	int fd;
 
 	if (!rdma_module_loaded("ib_core"))
 		return -EPROTONOSUPPORT;
 	fd = netns_socket(netns_fd, AF_NETLINK, SOCK_RAW, NETLINK_RDMA);
-	if (fd < 0)
-		return fd;
-	n = calloc(1, sizeof(*n));
+	return fd < 0 ? fd : rdma_open_on(nl, fd);
+}
+
+int rdma_open_on(struct rdma_nl **nl, int fd)
+{
+	const struct timeval timeout = { .tv_sec = ANSWER_S };
+	struct rdma_nl *n = calloc(1, sizeof(*n));
+	int r;
+
 	if (!n) {
 		close(fd);
 		return -ENOMEM;
@@ -106,8 +110,7 @@ int rdma_talk(struct rdma_nl *nl, struct nlmsghdr *h, mnl_cb_t parse, void *ctx)
 	return r < 0 ? -errno : 0;
 }
 
-/* The attribute of that type, if its payload has the size (or the NUL) that it must have. */
-static const struct nlattr *attr_get(const struct nlmsghdr *h, uint16_t type, enum mnl_attr_data_type data_type)
+const struct nlattr *rdma_attr(const struct nlmsghdr *h, uint16_t type, enum mnl_attr_data_type data_type)
 {
 	const struct nlattr *attr;
 
@@ -120,7 +123,7 @@ static const struct nlattr *attr_get(const struct nlmsghdr *h, uint16_t type, en
 
 static int string_get(const struct nlmsghdr *h, uint16_t type, char *to, size_t size)
 {
-	const struct nlattr *attr = attr_get(h, type, MNL_TYPE_NUL_STRING);
+	const struct nlattr *attr = rdma_attr(h, type, MNL_TYPE_NUL_STRING);
 
 	if (!attr)
 		return -ENODATA;
@@ -154,8 +157,9 @@ static int list_append(struct device_list *list, const struct rdma_device *devic
 static int parse_device(const struct nlmsghdr *h, void *data)
 {
 	struct device_list *list = data;
-	const struct nlattr *index = attr_get(h, RDMA_NLDEV_ATTR_DEV_INDEX, MNL_TYPE_U32);
-	const struct nlattr *guid = attr_get(h, RDMA_NLDEV_ATTR_NODE_GUID, MNL_TYPE_U64);
+	const struct nlattr *index = rdma_attr(h, RDMA_NLDEV_ATTR_DEV_INDEX, MNL_TYPE_U32);
+	const struct nlattr *guid = rdma_attr(h, RDMA_NLDEV_ATTR_NODE_GUID, MNL_TYPE_U64);
+	const struct nlattr *image = rdma_attr(h, RDMA_NLDEV_ATTR_SYS_IMAGE_GUID, MNL_TYPE_U64);
 	struct rdma_device d = {};
 
 	if (!index || string_get(h, RDMA_NLDEV_ATTR_DEV_NAME, d.name, sizeof(d.name)))
@@ -163,6 +167,8 @@ static int parse_device(const struct nlmsghdr *h, void *data)
 	d.index = mnl_attr_get_u32(index);
 	if (guid)
 		d.node_guid = htobe64(mnl_attr_get_u64(guid)); /* nldev.c sends it in host order */
+	if (image)
+		d.sys_image_guid = htobe64(mnl_attr_get_u64(image));
 	if (!list->error)
 		list->error = list_append(list, &d);
 	return MNL_CB_OK;
@@ -185,7 +191,7 @@ int rdma_for_each(struct rdma_nl *nl, int (*visit)(const struct rdma_device *dev
 
 static int parse_u64_attr(const struct nlmsghdr *h, void *data)
 {
-	const struct nlattr *attr = attr_get(h, RDMA_NLDEV_ATTR_CHARDEV, MNL_TYPE_U64);
+	const struct nlattr *attr = rdma_attr(h, RDMA_NLDEV_ATTR_CHARDEV, MNL_TYPE_U64);
 
 	if (attr)
 		*(uint64_t *)data = mnl_attr_get_u64(attr);
@@ -224,8 +230,8 @@ static struct nlmsghdr *port_request(struct rdma_nl *nl, char *buf, int command,
 
 static int parse_port(const struct nlmsghdr *h, void *data)
 {
-	const struct nlattr *state = attr_get(h, RDMA_NLDEV_ATTR_PORT_STATE, MNL_TYPE_U8);
-	const struct nlattr *ifindex = attr_get(h, RDMA_NLDEV_ATTR_NDEV_INDEX, MNL_TYPE_U32);
+	const struct nlattr *state = rdma_attr(h, RDMA_NLDEV_ATTR_PORT_STATE, MNL_TYPE_U8);
+	const struct nlattr *ifindex = rdma_attr(h, RDMA_NLDEV_ATTR_NDEV_INDEX, MNL_TYPE_U32);
 	struct rdma_port *port = data;
 
 	if (state)
@@ -262,75 +268,6 @@ int rdma_port_ifindex(struct rdma_nl *nl, uint32_t index, uint32_t *ifindex)
 	return r ? r : port.ifindex ? 0 : -ENODEV;
 }
 
-/* ---- usage ---- */
-
-/* The table of one kind of object in the answer to its dump. */
-struct table {
-	uint16_t attr; /* the nest of entries; an entry of the kernel's own has a RES_KERN_NAME */
-	uint32_t count;
-};
-
-static int count_entry(const struct nlattr *attr, void *data)
-{
-	bool *kernel = data;
-
-	if (mnl_attr_get_type(attr) == RDMA_NLDEV_ATTR_RES_KERN_NAME)
-		*kernel = true;
-	return MNL_CB_OK;
-}
-
-static int parse_table(const struct nlmsghdr *h, void *data)
-{
-	struct table *t = data;
-	const struct nlattr *nest = attr_get(h, t->attr, MNL_TYPE_NESTED), *entry;
-
-	if (!nest)
-		return MNL_CB_OK;
-	mnl_attr_for_each_nested (entry, nest) {
-		bool kernel = false;
-
-		if (mnl_attr_validate(entry, MNL_TYPE_NESTED) >= 0 &&
-		    mnl_attr_parse_nested(entry, count_entry, &kernel) >= 0)
-			t->count += !kernel;
-	}
-	return MNL_CB_OK;
-}
-
-static int count_objects(struct rdma_nl *nl, uint32_t index, int command, uint16_t attr, uint32_t *count)
-{
-	struct table t = { .attr = attr };
-	struct nlmsghdr *h;
-	char buf[256];
-	int r;
-
-	h = rdma_request(nl, buf, command, NLM_F_DUMP);
-	mnl_attr_put_u32(h, RDMA_NLDEV_ATTR_DEV_INDEX, index);
-	r = rdma_talk(nl, h, parse_table, &t);
-	*count = t.count;
-	return r;
-}
-
-int rdma_usage_get(struct rdma_nl *nl, uint32_t index, struct rdma_usage *usage)
-{
-	const struct {
-		int command;
-		uint16_t attr;
-		uint32_t *count;
-	} kinds[] = {
-		{ RDMA_NLDEV_CMD_RES_PD_GET, RDMA_NLDEV_ATTR_RES_PD, &usage->pd },
-		{ RDMA_NLDEV_CMD_RES_CQ_GET, RDMA_NLDEV_ATTR_RES_CQ, &usage->cq },
-		{ RDMA_NLDEV_CMD_RES_QP_GET, RDMA_NLDEV_ATTR_RES_QP, &usage->qp },
-		{ RDMA_NLDEV_CMD_RES_MR_GET, RDMA_NLDEV_ATTR_RES_MR, &usage->mr },
-		{ RDMA_NLDEV_CMD_RES_CTX_GET, RDMA_NLDEV_ATTR_RES_CTX, &usage->ctx },
-	};
-	int r = 0;
-
-	*usage = (struct rdma_usage){};
-	for (size_t i = 0; !r && i < ARRAY_SIZE(kinds); i++)
-		r = count_objects(nl, index, kinds[i].command, kinds[i].attr, kinds[i].count);
-	return r;
-}
-
 /* ---- counters ---- */
 
 struct counter_walk {
@@ -359,7 +296,7 @@ static void counter_entry(const struct nlattr *entry, const struct counter_walk 
 static int parse_counters(const struct nlmsghdr *h, void *data)
 {
 	struct counter_walk *w = data;
-	const struct nlattr *table = attr_get(h, RDMA_NLDEV_ATTR_STAT_HWCOUNTERS, MNL_TYPE_NESTED), *entry;
+	const struct nlattr *table = rdma_attr(h, RDMA_NLDEV_ATTR_STAT_HWCOUNTERS, MNL_TYPE_NESTED), *entry;
 
 	if (!table)
 		return MNL_CB_OK;
@@ -402,7 +339,7 @@ int rdma_counters(struct rdma_nl *nl, uint32_t index, uint32_t port, rdma_counte
 
 static int parse_mode(const struct nlmsghdr *h, void *data)
 {
-	const struct nlattr *attr = attr_get(h, RDMA_NLDEV_SYS_ATTR_NETNS_MODE, MNL_TYPE_U8);
+	const struct nlattr *attr = rdma_attr(h, RDMA_NLDEV_SYS_ATTR_NETNS_MODE, MNL_TYPE_U8);
 
 	if (attr)
 		*(int *)data = mnl_attr_get_u8(attr);

@@ -16,7 +16,7 @@
 
 struct rdma_device {
 	uint32_t index;
-	uint64_t node_guid; /* big endian, as the kernel keeps it */
+	uint64_t node_guid, sys_image_guid; /* big endian, as the kernel keeps them; 0: not told */
 	char name[RDMA_NAME_MAX];
 };
 
@@ -44,6 +44,8 @@ struct rdma_nl;
 
 /* Opens RDMA netlink in the netns of `netns_fd`. 0 or -errno (-EPROTONOSUPPORT: ib_core is not loaded). */
 int rdma_open(struct rdma_nl **nl, int netns_fd);
+/* The same with a socket of that netns (AF_NETLINK, NETLINK_RDMA), which is taken over, also on an error. */
+int rdma_open_on(struct rdma_nl **nl, int socket);
 void rdma_close(struct rdma_nl **nl);
 
 /* Calls `visit` for each device that the netns sees. 0 or -errno; a nonzero answer of `visit` stops. */
@@ -68,6 +70,43 @@ int rdma_port_netdev(struct rdma_nl *nl, uint32_t index, char *to, size_t size);
 int rdma_port_ifindex(struct rdma_nl *nl, uint32_t index, uint32_t *ifindex);
 
 int rdma_usage_get(struct rdma_nl *nl, uint32_t index, struct rdma_usage *usage);
+
+/* How many objects there are, the kernel's own among them. */
+struct rdma_totals {
+	uint32_t index;
+	uint32_t pd, cq, qp, cm_id, mr, ctx;
+};
+
+/* Calls `visit` for each device that the netns sees; all of them are one dump. `visit` must not use `nl`. 0 or -errno. */
+int rdma_totals_each(struct rdma_nl *nl, void (*visit)(const struct rdma_totals *totals, void *ctx), void *ctx);
+
+struct rdma_objects {
+	struct rdma_usage usage;
+	uint64_t mr_bytes; /* of processes; without what is registered on demand and has no length */
+	uint32_t connections; /* ids of rdma_cm that connect or are connected, the kernel's own among them */
+};
+
+/* What processes have of it, by as few dumps as the totals allow: 0 or -errno. */
+int rdma_objects_get(struct rdma_nl *nl, const struct rdma_totals *totals, struct rdma_objects *objects);
+
+struct rdma_qp {
+	uint32_t qpn, remote_qpn; /* remote: 0 where it is not connected */
+	uint8_t type, state; /* enum ib_qp_type, ib_qp_state: linux/include/rdma/ib_verbs.h */
+	uint32_t pid; /* 0: the kernel's */
+};
+
+/* Those of the device; `visit` must not use `nl`. 0 or -errno. */
+int rdma_qp_each(struct rdma_nl *nl, uint32_t index, void (*visit)(const struct rdma_qp *qp, void *ctx), void *ctx);
+
+struct rdma_connection {
+	uint32_t qpn; /* 0: it has none (yet) */
+	uint32_t pid;
+	char peer[64]; /* ADDRESS:PORT, of IPv6 [ADDRESS]:PORT; "": none */
+};
+
+/* The rdma_cm ids of the device that connect or are connected, likewise. */
+int rdma_connection_each(struct rdma_nl *nl, uint32_t index,
+			 void (*visit)(const struct rdma_connection *connection, void *ctx), void *ctx);
 
 /*
  * Calls `visit` for each hardware counter of a port, by the driver's name for it; `visit` must not use `nl`. Those that
@@ -108,6 +147,12 @@ int rdma_find(struct rdma_nl *nl, const char *name, struct rdma_device *device);
  * -errno. Without ib_uverbs nothing tells whose a device is, and there are none.
  */
 int rdma_find_children(struct rdma_nl *nl, const char *parent, struct rdma_device *devices, size_t room);
+
+/*
+ * /sys as that netns has it, mounted nowhere: a descriptor or -errno. Its end waits for the kernel's readers (RCU), so this is for what
+ * nothing else tells.
+ */
+int rdma_sysfs(int netns_fd);
 
 /*
  * The GIDs of port 1 of the device, by its name in that netns, each once although the table has it for RoCE v1 and v2: how many

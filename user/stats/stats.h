@@ -2,7 +2,7 @@
 /*
  * What is counted on each RDMA device and each PF's port of the node, in all network namespaces, read from the kernel in one go and
  * without a fork: RDMA netlink, sysfs' port counters, the driver's own names by ethtool. Whose a device is, is not known here: wardend
- * adds it (struct stats_owner), and who reads the kernel without wardend has none. Owns no state between two readings.
+ * adds it, and who reads the kernel without wardend has none. Owns no state between two readings.
  *
  * Any thread: the calling one moves into the netns and back.
  */
@@ -33,12 +33,12 @@ struct stats_counters {
 };
 
 /* Who counted a device's bytes and packets; the names are public. NONE: nobody, and the figures are 0. */
-#define STATS_TRAFFIC(X)                                                                            \
-	X(NONE, "none")                                                                             \
-	X(VPORT, "vport") /* the driver's vport_rdma counters, by ethtool: RDMA alone */            \
-	X(PORT, "port") /* port_xmit_data and its like in sysfs: RDMA alone */                      \
+#define STATS_TRAFFIC(X)                                                                             \
+	X(NONE, "none")                                                                              \
+	X(VPORT, "vport") /* the driver's vport_rdma counters, by ethtool: RDMA alone */             \
+	X(PORT, "port") /* port_xmit_data and its like in sysfs: RDMA alone */                       \
 	X(PACKETS, "packets") /* RoCE packets that vf.bpf.c has seen on the VF's netdev: software */ \
-	X(HW, "hw") /* the device's own packet counters (soft RoCE); no bytes */
+	X(HW, "hw") /* the device's own counters, by RDMA netlink: of soft RoCE its packets; no bytes */
 
 enum stats_traffic_source {
 #define X(id, name) STATS_TRAFFIC_##id,
@@ -71,7 +71,8 @@ struct stats_device {
 	struct stats_traffic traffic;
 	uint64_t tx_messages, rx_messages; /* requests; 0 where the driver does not count them */
 	struct stats_counters rdma; /* RDMA netlink, port 1 */
-	struct stats_counters ethtool; /* of the netdev, those with "vport" in their name alone, and prioN_pause and prioN_discards */
+	struct stats_counters
+		ethtool; /* of the netdev, those with "vport" in their name alone, and prioN_pause and prioN_discards */
 };
 
 struct stats_priority {
@@ -105,6 +106,31 @@ struct stats {
  * or another -errno. A device that goes away meanwhile is left out.
  */
 int stats_read(struct stats **stats, struct err *err);
+
+/* A netns that is to be read, and where it was found. */
+struct stats_place {
+	struct netns_id id;
+	char path[64]; /* "": not known; it is looked for in /run/netns, and then by the processes */
+	uint64_t missed_ns; /* boot_ns() when no process had it: not looked for so again for a while; 0 */
+};
+
+/* The PCI function or auxiliary device of an RDMA device. */
+struct stats_parent {
+	uint32_t index;
+	char parent[WARDEN_PARENT_LEN];
+};
+
+/* What a caller knows, so that it need not be looked for with each reading. */
+struct stats_known {
+	struct stats_place
+		*places; /* beside the caller's own netns; `path` and `missed_ns` are changed, for the next reading */
+	size_t place_count;
+	const struct stats_parent *parents; /* in the order of their indexes */
+	size_t parent_count;
+};
+
+/* The same, of the netns that `known` names and no other ones. */
+int stats_read_known(const struct stats_known *known, struct stats **stats, struct err *err);
 void stats_free(struct stats *stats);
 
 /* One queue pair of a device, as RDMA netlink tells it. */
@@ -118,6 +144,7 @@ struct stats_qp {
 };
 
 /* Those of one device that processes have. 0, or -errno, or the nonzero answer of `visit`. */
-int stats_qps(const struct netns_id *netns, uint32_t index, int (*visit)(const struct stats_qp *qp, void *ctx), void *ctx);
+int stats_qps(const struct netns_id *netns, uint32_t index, int (*visit)(const struct stats_qp *qp, void *ctx),
+	      void *ctx);
 
 #endif
