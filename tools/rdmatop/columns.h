@@ -60,4 +60,7 @@ size_t columns_fit(int width, int pod_wanted, enum column *shown, int *pod_width
 /* 12.3G, 999, -: six columns at most. */
 void figure_text(double value, bool binary, char *to, size_t size);
 
+/* The last `width` values, the newest on the right, on a scale of their own; a blank where one was not known. */
+void history_text(const struct history *history, int width, bool utf8, char *to, size_t size);
+
 #endif

@@ -197,9 +197,8 @@ static int rate_counters(struct tracked *t, const struct sample_counter *counter
 	for (size_t i = 0; i < count; i++) {
 		const struct sample_counter *before = counter_before(t, i, counters[i].name);
 
-		t->per_second[i] = before && rates_delta(before->value, counters[i].value, &delta) ?
-					   (double)delta / seconds :
-					   NAN;
+		t->per_second[i] =
+			before && rates_delta(before->value, counters[i].value, &delta) ? (double)delta / seconds : NAN;
 	}
 	if (count)
 		memcpy(t->before, counters, count * sizeof(*counters));
@@ -302,9 +301,9 @@ static int feed_pf(struct tracker *tr, const struct sample *s, size_t i)
 	t = pf_place(tr, pf->node < s->node_count ? s->nodes[pf->node].node : "", pf);
 	if (!t)
 		return -ENOMEM;
-	tr->pauses[i] = t->priority.value == pf->priority.value && t->round + 1 == tr->round ?
-				per_second(&t->pauses, &pauses, tr->seconds) :
-				NAN;
+	tr->pauses[i] = t->priority.value == pf->priority.value && t->round + 1 == tr->round
+				? per_second(&t->pauses, &pauses, tr->seconds)
+				: NAN;
 	t->priority = pf->priority;
 	t->pauses = pauses;
 	t->round = tr->round;

@@ -26,7 +26,8 @@ static int replay_read(struct source *source, const char *device, struct feed *f
 	(void)device;
 	(void)err;
 	while ((len = getline(&r->line, &r->room, r->file)) > 0) {
-		_cleanup_(json_free) cJSON *item = len < LONGEST_LINE ? cJSON_ParseWithLength(r->line, (size_t)len) : NULL;
+		_cleanup_(json_free) cJSON *item = len < LONGEST_LINE ? cJSON_ParseWithLength(r->line, (size_t)len)
+								      : NULL;
 		const cJSON *kind = cJSON_GetObjectItemCaseSensitive(item, "kind");
 
 		if (!cJSON_IsString(kind) || strcmp(kind->valuestring, "end")) {

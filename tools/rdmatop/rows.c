@@ -10,9 +10,11 @@
 
 #include "lib/util.h"
 
-const char *const group_names[GROUPS] = {
-	[GROUP_PF] = "pf", [GROUP_POD] = "pod", [GROUP_NAMESPACE] = "namespace", [GROUP_NODE] = "node", [GROUP_NONE] = "none"
-};
+const char *const group_names[GROUPS] = { [GROUP_PF] = "pf",
+					  [GROUP_POD] = "pod",
+					  [GROUP_NAMESPACE] = "namespace",
+					  [GROUP_NODE] = "node",
+					  [GROUP_NONE] = "none" };
 
 /* ---- what is folded ---- */
 
@@ -58,8 +60,20 @@ void view_fold_all(struct view *view, bool folded)
 
 static bool device_has(const struct sample *s, const struct sample_device *d, const char *word)
 {
-	const char *texts[] = { d->pod_namespace, d->pod,  d->owner,   d->device,	   d->pci,     d->netdev,   d->pf,   d->netns,
-				d->state,	  d->link, d->marking, d->resource, d->container, d->claim_source,
+	const char *texts[] = { d->pod_namespace,
+				d->pod,
+				d->owner,
+				d->device,
+				d->pci,
+				d->netdev,
+				d->pf,
+				d->netns,
+				d->state,
+				d->link,
+				d->marking,
+				d->resource,
+				d->container,
+				d->claim_source,
 				d->node < s->node_count ? s->nodes[d->node].node : "" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -76,7 +90,7 @@ bool row_matches(const struct sample *s, size_t device, const char *filter)
 	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
 		bool not = word[0] == '!' && word[1];
 
-		if (device_has(s, &s->devices[device], word + not) == not)
+		if (device_has(s, &s->devices[device], word + not ) == not )
 			return false;
 	}
 	return true;
@@ -112,8 +126,8 @@ static void group_text(const struct row *row, enum column column, char *to, size
 	if (column == COLUMN_POD)
 		snprintf(to, size, "%s (%zu)", row->name, row->devices);
 	else if (column == COLUMN_LINK && row->pf)
-		link_text(row->pf->link, "up", row->pf->speed_mbps.known ? (double)row->pf->speed_mbps.value * 1e6 : NAN, to,
-			  size);
+		link_text(row->pf->link, "up",
+			  row->pf->speed_mbps.known ? (double)row->pf->speed_mbps.value * 1e6 : NAN, to, size);
 	else if (column == COLUMN_MARKING)
 		snprintf(to, size, "%s", row->marking);
 	else if (column_kinds[column].figure != FIGURES && column != COLUMN_LINK)
@@ -329,7 +343,7 @@ static void fill_row(struct row *row, const struct sample *s, const struct track
 	memcpy(row->figure, tracker_device(tr, i)->figure, sizeof(row->figure));
 	sample_owner(d, row->name, sizeof(row->name));
 	if (!row->name[0])
-		snprintf(row->name, sizeof(row->name), "%s", *d->state ? d->state : "-");
+		snprintf(row->name, sizeof(row->name), *d->state ? "(%s)" : "-", d->state);
 }
 
 /* The devices that pass the filter, in `scratch`. */
@@ -376,8 +390,9 @@ static int make_groups(struct rows *rows, const struct sample *s, const struct v
 			if (view->group == GROUP_PF) {
 				group->pf = group_pf(s, d);
 				group->figure[FIGURE_PAUSE] = rows->scratch[i].figure[FIGURE_PAUSE];
-				group->figure[FIGURE_SPEED] =
-					group->pf && group->pf->speed_mbps.known ? (double)group->pf->speed_mbps.value * 1e6 : NAN;
+				group->figure[FIGURE_SPEED] = group->pf && group->pf->speed_mbps.known
+								      ? (double)group->pf->speed_mbps.value * 1e6
+								      : NAN;
 			}
 		}
 		add_to(group, &rows->scratch[i], s);

@@ -96,7 +96,8 @@ static void *grow(void *list, size_t *count, size_t *room, size_t size)
 	return memset((char *)*at + (*count)++ * size, 0, size);
 }
 
-#define GROW(sample, what) grow(&(sample)->what##s, &(sample)->what##_count, &(sample)->what##_room, sizeof(*(sample)->what##s))
+#define GROW(sample, what) \
+	grow(&(sample)->what##s, &(sample)->what##_count, &(sample)->what##_room, sizeof(*(sample)->what##s))
 
 struct sample *sample_new(void)
 {
@@ -134,9 +135,18 @@ struct field {
 	void (*nested)(struct sample *sample, void *to, const cJSON *value);
 };
 
-#define TEXT_FIELD(type, name) { #name, TEXT, offsetof(struct type, name), sizeof(((struct type *)0)->name), NULL }
-#define NUMBER_FIELD(type, name) { #name, NUMBER, offsetof(struct type, name), 0, NULL }
-#define NESTED_FIELD(name, read) { name, NESTED, 0, 0, read }
+#define TEXT_FIELD(type, name)                                                                   \
+	{                                                                                        \
+		#name, TEXT, offsetof(struct type, name), sizeof(((struct type *)0)->name), NULL \
+	}
+#define NUMBER_FIELD(type, name)                                    \
+	{                                                           \
+		#name, NUMBER, offsetof(struct type, name), 0, NULL \
+	}
+#define NESTED_FIELD(name, read)         \
+	{                                \
+		name, NESTED, 0, 0, read \
+	}
 
 /* Negative, or beyond 64 bits, is not told. */
 static void read_number(const cJSON *value, struct counted *to)
@@ -225,21 +235,28 @@ static void read_time_ns(struct sample *s, void *to, const cJSON *value)
 	s->time_ns = time.value;
 }
 
-static void read_fleet(struct sample *s, void *to, const cJSON *value)
+/* What is said of many nodes at once; theirs follow. */
+static void take_fleet(struct sample *s, const cJSON *item)
 {
-	(void)to;
-	s->fleet = cJSON_IsTrue(value);
+	static const struct field fields[] = {
+		NESTED_FIELD("missing", read_missing),
+		NESTED_FIELD("time", read_time),
+		NESTED_FIELD("time_ns", read_time_ns),
+	};
+
+	s->fleet = true;
+	read_fields(s, item, fields, ARRAY_SIZE(fields), s);
 }
 
 static void take_node(struct sample *s, const cJSON *item)
 {
 	static const struct field fields[] = {
-		NUMBER_FIELD(sample_node, daemon),	NUMBER_FIELD(sample_node, events),
-		NESTED_FIELD("fleet", read_fleet),	TEXT_FIELD(sample_node, guard),
-		NUMBER_FIELD(sample_node, lost),	NESTED_FIELD("missing", read_missing),
-		TEXT_FIELD(sample_node, mode),		TEXT_FIELD(sample_node, netns_mode),
-		NESTED_FIELD("time", read_time),	NESTED_FIELD("time_ns", read_time_ns),
-		TEXT_FIELD(sample_node, version),	NUMBER_FIELD(sample_node, violations),
+		NUMBER_FIELD(sample_node, daemon),     NUMBER_FIELD(sample_node, events),
+		TEXT_FIELD(sample_node, guard),        NUMBER_FIELD(sample_node, lost),
+		NESTED_FIELD("missing", read_missing), TEXT_FIELD(sample_node, mode),
+		TEXT_FIELD(sample_node, netns_mode),   NESTED_FIELD("time", read_time),
+		NESTED_FIELD("time_ns", read_time_ns), TEXT_FIELD(sample_node, version),
+		NUMBER_FIELD(sample_node, violations),
 	};
 	size_t place = node_of(s, item);
 
@@ -331,27 +348,48 @@ static void read_rates(struct sample *s, void *to, const cJSON *rates)
 	}
 }
 
-#define COUNT_FIELD(name, id) { name, NUMBER, offsetof(struct sample_device, count[RATE_##id]), 0, NULL }
+#define COUNT_FIELD(name, id)                                                           \
+	{                                                                               \
+		name, NUMBER, offsetof(struct sample_device, count[RATE_##id]), 0, NULL \
+	}
 
 static const struct field device_fields[] = {
-	TEXT_FIELD(sample_device, claim_source),  NUMBER_FIELD(sample_device, connections),
-	NUMBER_FIELD(sample_device, contexts),	  NESTED_FIELD("counters", read_counters),
-	NUMBER_FIELD(sample_device, cqs),	  TEXT_FIELD(sample_device, device),
-	NESTED_FIELD("ethtool", read_counters),	  NUMBER_FIELD(sample_device, index),
-	TEXT_FIELD(sample_device, link),	  NUMBER_FIELD(sample_device, marked_right),
-	NUMBER_FIELD(sample_device, marked_wrong), TEXT_FIELD(sample_device, marking),
-	NUMBER_FIELD(sample_device, mr_bytes),	  NUMBER_FIELD(sample_device, mrs),
-	NUMBER_FIELD(sample_device, mtu),	  TEXT_FIELD(sample_device, netdev),
-	NESTED_FIELD("netns", read_netns),	  TEXT_FIELD(sample_device, node_guid),
-	TEXT_FIELD(sample_device, owner),	  TEXT_FIELD(sample_device, pci),
-	NUMBER_FIELD(sample_device, pds),	  TEXT_FIELD(sample_device, pf),
-	NESTED_FIELD("pod", read_pod),		  NUMBER_FIELD(sample_device, qps),
-	NESTED_FIELD("rates", read_rates),	  TEXT_FIELD(sample_device, resource),
-	COUNT_FIELD("rx_bytes", RX_BYTES),	  COUNT_FIELD("rx_messages", RX_MESSAGES),
-	COUNT_FIELD("rx_packets", RX_PACKETS),	  NUMBER_FIELD(sample_device, speed_mbps),
-	TEXT_FIELD(sample_device, state),	  TEXT_FIELD(sample_device, traffic),
-	COUNT_FIELD("tx_bytes", TX_BYTES),	  COUNT_FIELD("tx_messages", TX_MESSAGES),
-	COUNT_FIELD("tx_packets", TX_PACKETS),	  NUMBER_FIELD(sample_device, violations),
+	TEXT_FIELD(sample_device, claim_source),
+	NUMBER_FIELD(sample_device, connections),
+	NUMBER_FIELD(sample_device, contexts),
+	NESTED_FIELD("counters", read_counters),
+	NUMBER_FIELD(sample_device, cqs),
+	TEXT_FIELD(sample_device, device),
+	NESTED_FIELD("ethtool", read_counters),
+	NUMBER_FIELD(sample_device, index),
+	TEXT_FIELD(sample_device, link),
+	NUMBER_FIELD(sample_device, marked_right),
+	NUMBER_FIELD(sample_device, marked_wrong),
+	TEXT_FIELD(sample_device, marking),
+	NUMBER_FIELD(sample_device, mr_bytes),
+	NUMBER_FIELD(sample_device, mrs),
+	NUMBER_FIELD(sample_device, mtu),
+	TEXT_FIELD(sample_device, netdev),
+	NESTED_FIELD("netns", read_netns),
+	TEXT_FIELD(sample_device, node_guid),
+	TEXT_FIELD(sample_device, owner),
+	TEXT_FIELD(sample_device, pci),
+	NUMBER_FIELD(sample_device, pds),
+	TEXT_FIELD(sample_device, pf),
+	NESTED_FIELD("pod", read_pod),
+	NUMBER_FIELD(sample_device, qps),
+	NESTED_FIELD("rates", read_rates),
+	TEXT_FIELD(sample_device, resource),
+	COUNT_FIELD("rx_bytes", RX_BYTES),
+	COUNT_FIELD("rx_messages", RX_MESSAGES),
+	COUNT_FIELD("rx_packets", RX_PACKETS),
+	NUMBER_FIELD(sample_device, speed_mbps),
+	TEXT_FIELD(sample_device, state),
+	TEXT_FIELD(sample_device, traffic),
+	COUNT_FIELD("tx_bytes", TX_BYTES),
+	COUNT_FIELD("tx_messages", TX_MESSAGES),
+	COUNT_FIELD("tx_packets", TX_PACKETS),
+	NUMBER_FIELD(sample_device, violations),
 };
 
 static void forget(struct sample_device *d, enum sample_rate one, enum sample_rate other)
@@ -364,7 +402,7 @@ static void forget_uncounted(struct sample_device *d)
 {
 	bool none = !strcmp(d->traffic, "none");
 
-	if (none || !strcmp(d->traffic, "hw"))
+	if (none || (!strcmp(d->traffic, "hw") && !d->count[RATE_TX_BYTES].value && !d->count[RATE_RX_BYTES].value))
 		forget(d, RATE_TX_BYTES, RATE_RX_BYTES);
 	if (none)
 		forget(d, RATE_TX_PACKETS, RATE_RX_PACKETS);
@@ -444,9 +482,9 @@ static void take_pf(struct sample *s, const cJSON *item)
 static void take_qp(struct sample *s, const cJSON *item)
 {
 	static const struct field fields[] = {
-		TEXT_FIELD(sample_qp, comm),	TEXT_FIELD(sample_qp, device),	   NUMBER_FIELD(sample_qp, dscp),
-		TEXT_FIELD(sample_qp, peer),	NUMBER_FIELD(sample_qp, pid),	   NUMBER_FIELD(sample_qp, qpn),
-		NUMBER_FIELD(sample_qp, remote_qpn), TEXT_FIELD(sample_qp, state), TEXT_FIELD(sample_qp, type),
+		TEXT_FIELD(sample_qp, comm),         TEXT_FIELD(sample_qp, device), NUMBER_FIELD(sample_qp, dscp),
+		TEXT_FIELD(sample_qp, peer),         NUMBER_FIELD(sample_qp, pid),  NUMBER_FIELD(sample_qp, qpn),
+		NUMBER_FIELD(sample_qp, remote_qpn), TEXT_FIELD(sample_qp, state),  TEXT_FIELD(sample_qp, type),
 	};
 	struct sample_qp *qp = GROW(s, qp);
 
@@ -457,9 +495,9 @@ static void take_qp(struct sample *s, const cJSON *item)
 static void take_event(struct sample *s, const cJSON *item)
 {
 	static const struct field fields[] = {
-		TEXT_FIELD(sample_event, device),  TEXT_FIELD(sample_event, kind), TEXT_FIELD(sample_event, message),
-		TEXT_FIELD(sample_event, owner),   TEXT_FIELD(sample_event, pci),  TEXT_FIELD(sample_event, rule),
-		TEXT_FIELD(sample_event, time),	   TEXT_FIELD(sample_event, verdict),
+		TEXT_FIELD(sample_event, device), TEXT_FIELD(sample_event, kind),    TEXT_FIELD(sample_event, message),
+		TEXT_FIELD(sample_event, owner),  TEXT_FIELD(sample_event, pci),     TEXT_FIELD(sample_event, rule),
+		TEXT_FIELD(sample_event, time),   TEXT_FIELD(sample_event, verdict),
 	};
 	const cJSON *inner = cJSON_GetObjectItemCaseSensitive(item, "event");
 	struct sample_event *event = &s->events[s->event_count++ % SAMPLE_EVENTS];
@@ -474,7 +512,8 @@ void sample_item(struct sample *s, const cJSON *item)
 		const char *kind;
 		void (*take)(struct sample *sample, const cJSON *item);
 	} kinds[] = {
-		{ "device", take_device }, { "pf", take_pf }, { "node", take_node }, { "qp", take_qp }, { "event", take_event },
+		{ "device", take_device }, { "pf", take_pf },       { "node", take_node },
+		{ "qp", take_qp },         { "event", take_event }, { "fleet", take_fleet },
 	};
 	const cJSON *kind = cJSON_GetObjectItemCaseSensitive(item, "kind");
 

@@ -24,16 +24,16 @@ struct counted {
 };
 
 /* What has a rate; the names are those in "rates" of an item whose source gives rates instead of counters. */
-#define SAMPLE_RATES(X)                                                           \
-	X(TX_BYTES, "tx_bytes")                                                   \
-	X(RX_BYTES, "rx_bytes")                                                   \
-	X(TX_PACKETS, "tx_packets")                                               \
-	X(RX_PACKETS, "rx_packets")                                               \
-	X(TX_MESSAGES, "tx_messages")                                             \
-	X(RX_MESSAGES, "rx_messages")                                             \
-	X(CNP, "cnp") /* congestion notification packets, sent and handled */     \
-	X(ECN, "ecn") /* packets received with the mark of congestion */          \
-	X(RETRANSMITS, "retransmits")                                             \
+#define SAMPLE_RATES(X)                                                       \
+	X(TX_BYTES, "tx_bytes")                                               \
+	X(RX_BYTES, "rx_bytes")                                               \
+	X(TX_PACKETS, "tx_packets")                                           \
+	X(RX_PACKETS, "rx_packets")                                           \
+	X(TX_MESSAGES, "tx_messages")                                         \
+	X(RX_MESSAGES, "rx_messages")                                         \
+	X(CNP, "cnp") /* congestion notification packets, sent and handled */ \
+	X(ECN, "ecn") /* packets received with the mark of congestion */      \
+	X(RETRANSMITS, "retransmits")                                         \
 	X(OUT_OF_SEQUENCE, "out_of_sequence") /* found by the responder or told by a NAK */
 
 enum sample_rate {

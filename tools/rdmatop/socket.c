@@ -89,9 +89,9 @@ static int reader_line(struct line_reader *r, int flags, char **line, size_t *le
 	ssize_t n;
 
 	for (;;) {
-		char *newline = r->end > r->begin + looked ?
-					memchr(r->bytes + r->begin + looked, '\n', r->end - r->begin - looked) :
-					NULL;
+		char *newline = r->end > r->begin + looked
+					? memchr(r->bytes + r->begin + looked, '\n', r->end - r->begin - looked)
+					: NULL;
 
 		if (newline) {
 			*line = r->bytes + r->begin;
@@ -277,6 +277,7 @@ static int local_read(struct source *source, const char *device, struct feed *fe
 		l->answered = true;
 		return r;
 	}
+	kernel_because(l->kernel, err);
 	sample_begin(feed->sample);
 	return l->kernel->kind->read(l->kernel, device, feed, err);
 }

@@ -43,6 +43,8 @@ struct source *socket_open(const char *path, struct err *err);
 /* wardend where it answers; else, until it does, the kernel. Once it has answered it is waited for when it goes. */
 struct source *local_open(const char *path, struct err *err);
 struct source *kernel_open(struct err *err);
+/* Why it is the kernel that is asked: to be shown. */
+void kernel_because(struct source *kernel, const struct err *reason);
 struct source *replay_open(const char *path, struct err *err);
 /* Of many nodes. Rates are those over `window_seconds`. */
 struct source *prometheus_open(const char *url, unsigned int window_seconds, struct err *err);

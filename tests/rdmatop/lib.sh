@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What the tests of rdmatop share: a terminal (tmux on a server of its own), recordings, and cases.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+repo=$(dirname "$(dirname "$here")")
+export rdmatop=$repo/build/rdmatop
+work=$(mktemp -d)
+failures=0
+# What the caller's terminal and shell are must not matter.
+unset NO_COLOR COLUMNS LINES TMUX
+export LC_ALL=C.UTF-8
+
+tmux() { command tmux -L "rdmatop-$$" -f /dev/null "$@"; }
+
+tidy() {
+	local pid
+	tmux kill-server 2>/dev/null || true
+	for pid in $(jobs -p); do kill "$pid" 2>/dev/null || true; done
+	wait 2>/dev/null || true
+	rm -rf "$work"
+}
+trap tidy EXIT
+trap 'exit 130' INT TERM
+
+# NAME FUNCTION [ARG…]: one case. In it every command that fails is a failure, so it must not stand behind || or if.
+run_case() {
+	local name=$1 status
+	shift
+	set +e
+	(
+		set -eE
+		trap 'echo "    line $LINENO: $BASH_COMMAND"' ERR
+		"$@"
+	) >"$work/output" 2>&1
+	status=$?
+	set -e
+	if [ "$status" = 0 ]; then
+		echo "ok - rdmatop: $name"
+	else
+		echo "not ok - rdmatop: $name"
+		sed 's/^/    /' "$work/output"
+		failures=$((failures + 1))
+	fi
+	tmux kill-server 2>/dev/null || true
+}
+
+finish() { [ "$failures" = 0 ]; }
+
+record() { "$here/recording.py" "$@"; }
+
+# ---- the terminal ----
+
+# COLUMNS LINES ARG…: rdmatop in a terminal of that size; $TERMINAL and $SETTING (NAME=VALUE) are its environment.
+start() {
+	local columns=$1 lines=$2
+	shift 2
+	tmux new-session -d -x "$columns" -y "$lines" \
+		"env TERM=${TERMINAL-screen-256color} ${SETTING-} $(printf '%q ' "$rdmatop" "$@") 2>$work/stderr; echo ended with \$?; sleep 600"
+	tmux set-option -g status off
+	tmux resize-window -x "$columns" -y "$lines"
+}
+
+screen() { tmux capture-pane -p "$@"; }
+keys() { tmux send-keys "$@"; }
+
+# PATTERN…: until the screen shows a line for each (grep -E), at most 20 s.
+shows() {
+	local pattern end=$((SECONDS + 20))
+	for pattern; do
+		until screen | grep -qE -- "$pattern"; do
+			if [ "$SECONDS" -ge "$end" ]; then
+				echo "the screen does not show: $pattern"
+				screen
+				return 1
+			fi
+			sleep 0.05
+		done
+	done
+}
+
+# PATTERN: until no line does.
+hides() {
+	local end=$((SECONDS + 20))
+	while screen | grep -qE -- "$1"; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			echo "the screen still shows: $1"
+			screen
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+# The line number of the first line that matches.
+line_of() { screen | grep -nE -- "$1" | head -n 1 | cut -d : -f 1; }
+
+# The text of the row that is selected: the last line in reverse that is not the titles.
+selected() { screen -e | grep -aF "$(printf '\033[7m')" | tail -n 1 | sed 's/\x1b\[[0-9;]*m//g'; }
+
+# PATTERN: until that row is selected.
+selects() {
+	local end=$((SECONDS + 20))
+	until selected | grep -qE -- "$1"; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			echo "selected is not $1 but: $(selected)"
+			screen
+			return 1
+		fi
+		sleep 0.05
+	done
+}
