@@ -107,8 +107,9 @@ static void say_who(struct text *t, const struct sample_device *d)
 	    or_dash(d->pod_source));
 	say(t, PAINT_PLAIN, "state      %s  claimed by %s  resource %s  netns %s", or_dash(d->state),
 	    or_dash(d->claim_source), or_dash(d->resource), or_dash(d->netns));
-	say(t, PAINT_PLAIN, "place      %s  index %s  PF %s  netdev %s  GUID %s", or_dash(d->pci), number(&d->index),
-	    or_dash(d->pf), or_dash(d->netdev), or_dash(d->node_guid));
+	say(t, PAINT_PLAIN, "place      %s  index %s  PF %s  netdev %s", or_dash(d->pci), number(&d->index),
+	    or_dash(d->pf), or_dash(d->netdev));
+	say(t, PAINT_PLAIN, "node GUID  %s", or_dash(d->node_guid));
 	say(t, strcmp(d->link, "ACTIVE") && *d->link ? PAINT_BAD : PAINT_PLAIN, "link       %s  %s Mb/s  MTU %s",
 	    or_dash(d->link), number(&d->speed_mbps), number(&d->mtu));
 }
@@ -125,10 +126,10 @@ static void say_figures(struct text *t, const struct sample_device *d, const str
 	say(t, PAINT_DIM, "           bytes and packets are counted by: %s", or_dash(d->traffic));
 	history_text(r->history, HISTORY < COLS - 11 ? HISTORY : COLS - 11, clean_has_utf8(), history, sizeof(history));
 	say(t, PAINT_PLAIN, "history    %s", history);
-	say(t, PAINT_PLAIN,
-	    "congestion %s CNP/s  %s ECN/s  %s retransmissions/s  %s out of sequence/s  %s pauses/s of the PF",
-	    rate(f[FIGURE_CNP], false), rate(f[FIGURE_ECN], false), rate(f[FIGURE_RETRANSMITS], false),
-	    rate(f[FIGURE_OUT_OF_SEQUENCE], false), rate(f[FIGURE_PAUSE], false));
+	say(t, PAINT_PLAIN, "congestion %s CNP/s  %s ECN/s  %s pauses/s of the PF", rate(f[FIGURE_CNP], false),
+	    rate(f[FIGURE_ECN], false), rate(f[FIGURE_PAUSE], false));
+	say(t, PAINT_PLAIN, "losses     %s retransmissions/s  %s out of sequence/s", rate(f[FIGURE_RETRANSMITS], false),
+	    rate(f[FIGURE_OUT_OF_SEQUENCE], false));
 	say(t, PAINT_PLAIN, "objects    %s QPs  %s MRs of %sB  %s CQs  %s PDs  %s contexts  %s connections",
 	    number(&d->qps), number(&d->mrs), rate(f[FIGURE_PINNED], true), number(&d->cqs), number(&d->pds),
 	    number(&d->contexts), number(&d->connections));

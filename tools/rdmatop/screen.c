@@ -31,11 +31,11 @@ static const char *state_text(const struct screen *s, enum paint *paint)
 {
 	*paint = PAINT_BAD;
 	if (s->problem[0])
-		return "NO ANSWER";
+		return " NO ANSWER ";
 	*paint = PAINT_GROUP;
 	if (s->paused)
-		return "PAUSED";
-	return s->ended ? "END OF THE RECORDING" : "";
+		return " PAUSED ";
+	return s->ended ? " END OF THE RECORDING " : "";
 }
 
 static void draw_title(const struct screen *s)
@@ -70,8 +70,7 @@ static void draw_totals(const struct screen *s)
 	figure_text(total->figure[FIGURE_RX_BITS], false, rx, sizeof(rx));
 	figure_text(total->figure[FIGURE_QPS], false, qps, sizeof(qps));
 	figure_text(total->figure[FIGURE_VIOLATIONS], false, violations, sizeof(violations));
-	paint_format(1, PAINT_PLAIN,
-		     "%zu of %zu devices  sent %sb/s  received %sb/s  queue pairs %s  marking %s  violations %s",
+	paint_format(1, PAINT_PLAIN, "%zu of %zu devices  tx %sb/s  rx %sb/s  QPs %s  marking %s  violations %s",
 		     s->rows.shown, s->rows.devices, tx, rx, qps, *total->marking ? total->marking : "-", violations);
 }
 
@@ -101,8 +100,7 @@ static void draw_foot(const struct screen *s)
 		paint_format(LINES - 1, PAINT_GROUP, "%s", s->message);
 	else
 		paint_format(LINES - 1, PAINT_DIM,
-			     "h help  q quit  Enter details  s sort  r reverse  / filter  g group by %s  f fold  space "
-			     "pause",
+			     "h help  q quit  Enter details  s sort  / filter  g group (%s)  f fold  space pause",
 			     group_names[s->view->group]);
 }
 
