@@ -65,11 +65,12 @@ start() {
 screen() { tmux capture-pane -p "$@"; }
 keys() { tmux send-keys "$@"; }
 
+# grep -q would end before what writes to it has, which is a failure under pipefail.
 # PATTERN…: until the screen shows a line for each (grep -E), at most 20 s.
 shows() {
-	local pattern end=$((SECONDS + 20))
+	local pattern end=$((SECONDS + ${PATIENCE:-20}))
 	for pattern; do
-		until screen | grep -qE -- "$pattern"; do
+		until screen | grep -E -- "$pattern" >/dev/null; do
 			if [ "$SECONDS" -ge "$end" ]; then
 				echo "the screen does not show: $pattern"
 				screen
@@ -82,8 +83,8 @@ shows() {
 
 # PATTERN: until no line does.
 hides() {
-	local end=$((SECONDS + 20))
-	while screen | grep -qE -- "$1"; do
+	local end=$((SECONDS + ${PATIENCE:-20}))
+	while screen | grep -E -- "$1" >/dev/null; do
 		if [ "$SECONDS" -ge "$end" ]; then
 			echo "the screen still shows: $1"
 			screen
@@ -94,15 +95,15 @@ hides() {
 }
 
 # The line number of the first line that matches.
-line_of() { screen | grep -nE -- "$1" | head -n 1 | cut -d : -f 1; }
+line_of() { screen | grep -nE -- "$1" | awk -F : 'NR == 1 { print $1 }'; }
 
 # The text of the row that is selected: the last line in reverse that is not the titles.
 selected() { screen -e | grep -aF "$(printf '\033[7m')" | tail -n 1 | sed 's/\x1b\[[0-9;]*m//g'; }
 
 # PATTERN: until that row is selected.
 selects() {
-	local end=$((SECONDS + 20))
-	until selected | grep -qE -- "$1"; do
+	local end=$((SECONDS + ${PATIENCE:-20}))
+	until selected | grep -E -- "$1" >/dev/null; do
 		if [ "$SECONDS" -ge "$end" ]; then
 			echo "selected is not $1 but: $(selected)"
 			screen

@@ -35,7 +35,7 @@ static const char *state_text(const struct screen *s, enum paint *paint)
 	*paint = PAINT_GROUP;
 	if (s->paused)
 		return " PAUSED ";
-	return s->ended ? " END OF THE RECORDING " : "";
+	return s->ended ? " END " : "";
 }
 
 static void draw_title(const struct screen *s)
@@ -100,7 +100,7 @@ static void draw_foot(const struct screen *s)
 		paint_format(LINES - 1, PAINT_GROUP, "%s", s->message);
 	else
 		paint_format(LINES - 1, PAINT_DIM,
-			     "h help  q quit  Enter details  s sort  / filter  g group (%s)  f fold  space pause",
+			     "h help  q quit  Enter details  s sort  / filter  f fold  g group (%s)",
 			     group_names[s->view->group]);
 }
 
@@ -222,7 +222,7 @@ static void remember_chosen(struct screen *s)
 	const struct row *row = &s->rows.row[s->selected];
 	const struct sample_device *d = row->is_group ? NULL : &s->sample->devices[row->device];
 
-	s->chosen.known = true;
+	s->chosen.known = s->selected > 0; /* who stands at the top wants to see what is at the top */
 	s->chosen.is_group = row->is_group;
 	snprintf(s->chosen.name, sizeof(s->chosen.name), "%s", d ? d->device : row->name);
 	snprintf(s->chosen.pci, sizeof(s->chosen.pci), "%s", d ? d->pci : "");
