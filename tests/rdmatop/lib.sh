@@ -12,7 +12,9 @@ failures=0
 unset NO_COLOR COLUMNS LINES TMUX
 export LC_ALL=C.UTF-8
 
-tmux() { command tmux -L "rdmatop-$$" -f /dev/null "$@"; }
+# A server for each case: one that has just been told to end may still take a command.
+server=0
+tmux() { command tmux -L "rdmatop-$$-$server" -f /dev/null "$@"; }
 
 tidy() {
 	local pid
@@ -28,6 +30,7 @@ trap 'exit 130' INT TERM
 run_case() {
 	local name=$1 status
 	shift
+	server=$((server + 1))
 	set +e
 	(
 		set -eE
@@ -45,6 +48,17 @@ run_case() {
 	fi
 	tmux kill-server 2>/dev/null || true
 }
+
+# CMD…: it must fail; "!" alone would not end a case.
+fails() {
+	if "$@"; then
+		echo "this did not fail: $*"
+		return 1
+	fi
+}
+
+# PATTERN [FILE]: how many lines match.
+count() { awk -v pattern="$1" '$0 ~ pattern { n++ } END { print n + 0 }' "${@:2}"; }
 
 finish() { [ "$failures" = 0 ]; }
 
@@ -97,8 +111,22 @@ hides() {
 # The line number of the first line that matches.
 line_of() { screen | grep -nE -- "$1" | awk -F : 'NR == 1 { print $1 }'; }
 
-# The text of the row that is selected: the last line in reverse that is not the titles.
-selected() { screen -e | grep -aF "$(printf '\033[7m')" | tail -n 1 | sed 's/\x1b\[[0-9;]*m//g'; }
+# The text of the row that is selected: the last line that begins in reverse. Attributes go on from line to line.
+selected() {
+	screen -e | awk '{
+		line = $0; text = ""; first = -1
+		while (match(line, /\033\[[0-9;]*m/)) {
+			if (RSTART > 1 && first < 0) first = reversed
+			text = text substr(line, 1, RSTART - 1)
+			count = split(substr(line, RSTART + 2, RLENGTH - 3), parts, ";")
+			if (count == 0) reversed = 0
+			for (i = 1; i <= count; i++) if (parts[i] == 7) reversed = 1; else if (parts[i] == 0) reversed = 0
+			line = substr(line, RSTART + RLENGTH)
+		}
+		if (first < 0) first = reversed
+		if (first && text line ~ /[^ ]/) selected = text line
+	} END { print selected }'
+}
 
 # PATTERN: until that row is selected.
 selects() {
