@@ -44,13 +44,14 @@ until_json() {
 
 # Each page counts by its own clock: what the device sends is known.
 a_fleet() {
-	until_json '(.nodes | length) == 2 and (.devices | length) == 3 and all(.devices[]; .tx_bits != null)'
+	# Prometheus' rates are whole once its window is full.
+	until_json '(.nodes | length) == 2 and (.devices | length) == 3 and all(.devices[]; .tx_bits > 7.5e6 and .tx_bits < 8.5e6)'
 	jq -e '[.nodes[].node] | sort == ["worker-1", "worker-2"]' "$work/out"
 	jq -e 'all(.nodes[]; .mode == "enforce" and .version == "0.8" and .guard == "lsm")' "$work/out"
 	jq -e '.devices | map(select(.node == "worker-1" and .device == "mlx5_2"))[0] |
 		.pod_namespace == "ml" and .pod == "trainer-0" and .pci == "0000:3b:00.1" and .pf == "ens1f0" and .state == "claimed" and
 		.link == "ACTIVE" and .speed_bits == 1e11 and .qps == 4 and .pinned == 1048576 and .marking == "wrong" and
-		.violations == 3 and (.tx_bits > 7e6 and .tx_bits < 9e6) and (.cnp > 8 and .cnp < 12) and .ecn == null' "$work/out"
+		.violations == 3 and .cnp > 9 and .cnp < 11 and .ecn == null' "$work/out"
 	jq -e '.devices | map(select(.device == "mlx5_3"))[0] | .violations == 0 and .marking == "good" and .cnp == null' "$work/out"
 	jq -e '.pfs | map(select(.node == "worker-1"))[0] | .pf == "ens1f0" and .priority == 5 and .pause > 90 and .pause < 110' "$work/out"
 }

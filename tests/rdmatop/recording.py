@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # Test code: invents recordings of rdmatop, in the format that its --record writes and --replay reads.
 # SPDX-License-Identifier: Apache-2.0
-"""usage: recording.py [--vfs N] [--samples N] [--seconds S] [--hostile] [--cut]
+"""usage: recording.py [--vfs N] [--samples N] [--seconds S] [--counters N] [--hostile] [--cut]
 
 Two PFs whose VFs are in pods of three namespaces, two VFs to a pod, each fourth VF free. The VF n of a PF sends n Mbit/s and
 receives half of that. All figures follow from the arguments alone.
+  --counters  so many more on each device
   --hostile   names that are none, as a pod might choose them, and an event with such a text
   --cut       the last sample has no end
 """
@@ -15,6 +16,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--vfs", type=int, default=12)
 parser.add_argument("--samples", type=int, default=5)
 parser.add_argument("--seconds", type=float, default=0.2)
+parser.add_argument("--counters", type=int, default=0)
 parser.add_argument("--hostile", action="store_true")
 parser.add_argument("--cut", action="store_true")
 args = parser.parse_args()
@@ -56,7 +58,7 @@ def device(i, seconds):
         "tx_messages": 0, "rx_messages": 0,
         "counters": {"np_cnp_sent": round(i * seconds), "rp_cnp_handled": round(i * seconds), "np_ecn_marked_roce_packets": i,
                      "out_of_sequence": round(4 * i * seconds), "local_ack_timeout_err": 0} if i % 3 else {},
-        "ethtool": {"tx_vport_rdma_unicast_bytes": sent},
+        "ethtool": {"tx_vport_rdma_unicast_bytes": sent, **{"rx_vport_counter_%d_packets" % n: sent * n for n in range(args.counters)}},
     }
 
 
