@@ -5,7 +5,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 repo=$(dirname "$(dirname "$here")")
-export rdmatop=$repo/build/rdmatop
+export rdmatop=${RDMATOP:-$repo/build/rdmatop} # another build of it
 work=$(mktemp -d)
 failures=0
 # What the caller's terminal and shell are must not matter.

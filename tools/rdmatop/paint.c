@@ -18,10 +18,13 @@
 bool screen_usable(void)
 {
 	int error;
+	bool usable;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || setupterm(NULL, STDOUT_FILENO, &error))
 		return false;
-	return tigetstr("cup") && tigetstr("cup") != (char *)-1 && tigetstr("clear");
+	usable = tigetstr("cup") && tigetstr("cup") != (char *)-1 && tigetstr("clear");
+	del_curterm(cur_term);
+	return usable;
 }
 
 /* https://no-color.org: set, and not empty. */

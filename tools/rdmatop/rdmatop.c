@@ -212,7 +212,7 @@ static int run(struct options *o, struct source *source, FILE *record)
 	struct screen_options screen = { .seconds = o->seconds, .record = record, .view = &o->view, .mouse = o->mouse };
 
 	if (!o->batch && screen_usable())
-		return screen_run(source, &screen); /* its thread has the source until the end of the process */
+		return screen_run(source, &screen);
 	if (!o->batch && isatty(STDOUT_FILENO))
 		fputs("rdmatop: this terminal cannot place its cursor: tables follow\n", stderr);
 	o->batch = true;
@@ -244,7 +244,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	r = run(&o, source, record);
-	if (record && fclose(record)) {
+	/* A reading that the screen has not waited for may still be under way. */
+	if (record && (o.batch ? fclose(record) : fflush(record))) {
 		perror("rdmatop: the recording");
 		r = EXIT_FAILURE;
 	}

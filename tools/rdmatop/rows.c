@@ -333,6 +333,13 @@ static uint64_t group_key(const struct sample *s, const struct sample_device *d,
 	return hash;
 }
 
+static void order_rows(struct row *row, size_t count, int (*compare)(const void *, const void *, void *),
+		       struct order *o)
+{
+	if (count > 1) /* of none there is no memory */
+		qsort_r(row, count, sizeof(*row), compare, o);
+}
+
 /* ---- building ---- */
 
 static void fill_row(struct row *row, const struct sample *s, const struct tracker *tr, size_t i)
@@ -432,7 +439,7 @@ int rows_build(struct rows *rows, const struct sample *s, const struct tracker *
 	if (select_rows(rows, s, tr, view))
 		return -ENOMEM;
 	if (view->group == GROUP_NONE) {
-		qsort_r(rows->scratch, rows->shown, sizeof(*rows->scratch), compare_rows, &order);
+		order_rows(rows->scratch, rows->shown, compare_rows, &order);
 		for (size_t i = 0; i < rows->shown; i++) {
 			struct row *row = add_row(rows);
 
@@ -442,10 +449,10 @@ int rows_build(struct rows *rows, const struct sample *s, const struct tracker *
 		}
 		return 0;
 	}
-	qsort_r(rows->scratch, rows->shown, sizeof(*rows->scratch), compare_group, &order);
+	order_rows(rows->scratch, rows->shown, compare_group, &order);
 	r = make_groups(rows, s, view);
 	if (!r) {
-		qsort_r(rows->row, rows->count, sizeof(*rows->row), compare_rows, &order);
+		order_rows(rows->row, rows->count, compare_rows, &order);
 		r = unfold_groups(rows);
 	}
 	if (r)

@@ -380,7 +380,9 @@ int screen_run(struct source *source, const struct screen_options *options)
 	sigaction(SIGHUP, &action, NULL);
 	loop(&s);
 	paint_end();
+	worker_close(s.worker);
 	rows_free(&s.rows);
 	tracker_free(s.tracker);
+	sample_free(s.sample);
 	return EXIT_SUCCESS;
 }

@@ -19,7 +19,7 @@ struct screen_options {
 /* Is there a terminal that curses can draw on. */
 bool screen_usable(void);
 
-/* Until the user has enough of it: the exit status. The source is read by a thread that ends with the process. */
+/* Until the user has enough of it: the exit status. The source belongs to it then. */
 int screen_run(struct source *source, const struct screen_options *options);
 
 #endif

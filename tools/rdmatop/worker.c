@@ -18,13 +18,14 @@ struct worker {
 	FILE *record;
 	double seconds;
 	int fd;
+	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* Under the lock: */
 	struct sample *ready;
 	struct err problem;
 	enum worker_news news;
-	bool paused, hurry;
+	bool paused, hurry, stop, reading;
 	char device[64];
 };
 
@@ -38,11 +39,11 @@ static void add_ns(struct timespec *t, uint64_t ns)
 /* Until `due`, or until somebody is in a hurry, and as long as what was read is not taken. Called with the lock. */
 static void wait_until(struct worker *w, const struct timespec *due)
 {
-	while (w->paused || w->news != WORKER_NOTHING)
+	while (!w->stop && (w->paused || w->news != WORKER_NOTHING))
 		pthread_cond_wait(&w->changed, &w->lock);
-	while (!w->hurry && !w->paused && !pthread_cond_timedwait(&w->changed, &w->lock, due))
+	while (!w->stop && !w->hurry && !w->paused && !pthread_cond_timedwait(&w->changed, &w->lock, due))
 		;
-	while (w->paused)
+	while (!w->stop && w->paused)
 		pthread_cond_wait(&w->changed, &w->lock);
 	w->hurry = false;
 }
@@ -81,20 +82,22 @@ static void *work(void *ctx)
 	struct timespec due;
 	char device[sizeof(w->device)];
 	struct err err;
-	int r;
+	int r = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &due);
 	pthread_mutex_lock(&w->lock);
-	do {
+	while (!w->stop && r != SOURCE_END) {
 		struct feed feed = { .sample = w->filling, .record = w->record };
 
 		memcpy(device, w->device, sizeof(device));
+		w->reading = true;
 		pthread_mutex_unlock(&w->lock);
 		err.text[0] = '\0';
 		r = source_read(w->source, *device ? device : NULL, &feed, &err);
 		if (!w->seconds)
 			next_due(&due, w->filling->wait_ns);
 		pthread_mutex_lock(&w->lock);
+		w->reading = false;
 		if (!w->seconds)
 			wait_until(w, &due);
 		publish(w, r, &err);
@@ -102,7 +105,7 @@ static void *work(void *ctx)
 			next_due(&due, (uint64_t)(w->seconds * 1e9));
 			wait_until(w, &due);
 		}
-	} while (r != SOURCE_END);
+	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
 }
@@ -111,7 +114,6 @@ struct worker *worker_open(struct source *source, double seconds, FILE *record, 
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	pthread_condattr_t monotonic;
-	pthread_t thread;
 
 	if (!w || !(w->filling = sample_new()) || !(w->ready = sample_new()))
 		return fail(err, -ENOMEM, "out of memory"), NULL;
@@ -125,10 +127,28 @@ struct worker *worker_open(struct source *source, double seconds, FILE *record, 
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->changed, &monotonic);
-	if (pthread_create(&thread, NULL, work, w))
+	if (pthread_create(&w->thread, NULL, work, w))
 		return fail(err, -EAGAIN, "no thread can be made"), NULL;
-	pthread_detach(thread);
 	return w;
+}
+
+void worker_close(struct worker *w)
+{
+	bool reading;
+
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	reading = w->reading;
+	pthread_cond_signal(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+	if (reading)
+		return;
+	pthread_join(w->thread, NULL);
+	source_close(w->source);
+	sample_free(w->filling);
+	sample_free(w->ready);
+	util_close(&w->fd);
+	free(w);
 }
 
 int worker_fd(const struct worker *w)

@@ -17,6 +17,12 @@ struct worker;
 /* Reads every `seconds`, or as the source wants it where that is 0. The source belongs to it then. NULL and the reason. */
 struct worker *worker_open(struct source *source, double seconds, FILE *record, struct err *err);
 
+/*
+ * Ends it, and closes the source; but where the source is waited for just now, all of it is left to the end of the process, which
+ * must be near.
+ */
+void worker_close(struct worker *worker);
+
 /* Readable when something is to be taken. */
 int worker_fd(const struct worker *worker);
 
