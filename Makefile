@@ -39,7 +39,7 @@ PROTO_SRC := $(patsubst user/%.proto,$(BUILD)/proto/%.pb-c.c,$(wildcard user/*/*
 PROTO_OBJ := $(PROTO_SRC:%.c=%.o)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o) $(PROTO_OBJ)
 LIB := $(BUILD)/libwarden.a
-PROGRAMS := $(BUILD)/wardend $(BUILD)/wardenctl $(BUILD)/rdma-warden
+PROGRAMS := $(BUILD)/wardend $(BUILD)/wardenctl $(BUILD)/rdma-warden $(BUILD)/rdmatop
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 BPF_TESTS := $(patsubst tests/bpf/%.bpf.c,%,$(wildcard tests/bpf/*_test.bpf.c))
@@ -121,6 +121,11 @@ $(BUILD)/wardenctl: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/wardenctl/*
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+RDMATOP_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/rdmatop/*.c))
+$(BUILD)/rdmatop: $(RDMATOP_OBJ) $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lncursesw -ltinfo -o $@
+
 $(BUILD)/rdma-warden: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/rdma-warden/*.c)) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -132,12 +137,13 @@ TEST_COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/common/*.c))
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(TEST_COMMON) $(LIB)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka -o $@
 
 # What a program prints for people is its own, and no part of the library.
 $(BUILD)/tests/unit/wardenctl_verify_test: $(BUILD)/obj/tools/wardenctl/verify.o $(BUILD)/obj/tools/wardenctl/print.o
 
 $(BUILD)/tests/unit/kube_events_test: | $(BUILD)/kube-api-standin
+$(patsubst %,$(BUILD)/tests/unit/rdmatop_%_test,sample rates rows): $(filter-out %/paint.o %/rdmatop.o %/screen.o %/pages.o %/keys.o,$(RDMATOP_OBJ))
 
 $(BPF_TESTS:%=$(BUILD)/obj/tests/bpf/%.o): $(BUILD)/obj/tests/bpf/%.o: $(BUILD)/skel/%.skel.h
 
