@@ -4,7 +4,8 @@
 
 Holds a page of metrics in the text format (a file, or - for standard input) against deploy/metrics.md: what the page has must stand
 there, with that type and exactly those labels, and each of the warden's own families that stands there must be on the page, but for
-those given as --without. --all: so must be Spiderpool's. Prints what is wrong, and ends with 1.
+those given as --without. A driver's counter in Spiderpool's form needs not stand there; --all: it does, and all of these must be on the
+page. Prints what is wrong, and ends with 1.
 """
 import argparse
 import pathlib
@@ -41,10 +42,10 @@ def driver_counter(name, families):
     return None
 
 
-def wrong_samples(samples, types, families):
+def wrong_samples(samples, types, families, every):
     known = contract.series(families)
     for name, labels in sorted(set(samples), key=str):
-        family = known.get(name) or driver_counter(name, families)
+        family = known.get(name) or (None if every else driver_counter(name, families))
         if not family:
             yield f"{name} does not stand in {DOCUMENT.name}"
             continue
@@ -59,7 +60,7 @@ def wrong(text, every=False, without=()):
     """What is wrong with the page, a line each."""
     families = contract.read(DOCUMENT)
     types, samples = on_page(text)
-    found, names = list(wrong_samples(samples, types, families)), {name for name, _ in samples}
+    found, names = list(wrong_samples(samples, types, families, every)), {name for name, _ in samples}
     for name in without:
         if name not in families:
             found.append(f"--without {name}: there is no such family")
