@@ -22,7 +22,8 @@ VPORT = [f"{way}_vport_rdma_{cast}_{what}" for way in ("rx", "tx") for cast in (
 RULES = """exclusive.open exclusive.inherited-fd exclusive.fd-pass exclusive.mmap exclusive.umad exclusive.netlink exclusive.mode
     exclusive.device-move exclusive.netdev-move exclusive.orphan exclusive.shared-plugin spoof.source marking.dscp marking.priority
     marking.packet marking.unverified qos.effect.priority qos.effect.cnp-sent qos.effect.cnp-handled qos.effect.pause
-    qos.effect.sequence track.pod track.stray track.missing track.split warden.tamper warden.fault""".split()
+    qos.effect.sequence track.pod track.stray track.missing track.split warden.tamper""".split()
+LOST = [f"lost.{what}" for what in "events cdevs devices vfs flows remarks pods".split()] + ["unreadable.verbs", "unreadable.nodes"]
 CONTRADICTIONS = ["track.pod", "track.stray", "track.missing", "track.split", "exclusive.shared-plugin"]
 
 
@@ -38,7 +39,7 @@ def spiderpool(d):
     owner = dict(owner_api_version="batch/v1", owner_kind="Job", owner_namespace="ml", owner_name="train") if d["pod_name"] else \
         dict(owner_api_version="", owner_kind="", owner_namespace="", owner_name="")
     return dict(node_name="node-a", ifname=d["device"], net_dev_name="ens1f0" if not d["pf"] else "net1", node_guid="0425:94ff:fe07:b68a",
-                sys_image_guid="0425:94ff:fe07:b68a", is_root="false" if d["pf"] else "true", rdma_parent_name=d["pf"],
+                sys_image_guid="0425:94ff:fe07:b68a", is_root="false" if d["pf"] else "true", rdma_parent_name=d["pf"] or "ens1f0",
                 pod_namespace=d["pod_namespace"], pod_name=d["pod_name"], **owner)
 
 
@@ -83,7 +84,7 @@ def daemon(page, w="rdma_warden_"):
     page.info(w + "capability", dict(feature="guard.mechanism", state="active", by="lsm"), dict(feature="packets", state="fallback", by="clsact"))
     page.gauge(w + "programs", [({}, 41)])
     page.counter(w + "program_skipped_total", [dict(program="guard_file_open")], 0)
-    page.family(w + "lost_total", "counter", [(dict(what=what), 0) for what in "events cdevs devices vfs flows remarks pods verbs nodes".split()])
+    page.family(w + "lost_total", "counter", [(dict(what=what), 0) for what in LOST])
     page.gauge(w + "pods", [({}, 2)])
     sources = [dict(source=source) for source in ("attach", "kubelet", "api", "proc", "devinfo")]
     page.gauge(w + "source_up", [(source, 1) for source in sources])
@@ -101,11 +102,11 @@ def daemon(page, w="rdma_warden_"):
 def ownership(page, w="rdma_warden_"):
     states = [state for _, state in devices()]
     page.gauge(w + "devices", [(dict(state=state), states.count(state)) for state in ("free", "claimed", "orphan", "quarantined")])
-    page.gauge(w + "claims", [(dict(source=source), n) for source, n in (("attach", 2), ("manual", 0))])
+    page.gauge(w + "claims", [(dict(source=source), n) for source, n in (("cni", 2), ("kubelet", 0), ("manual", 0))])
     page.gauge(w + "attachments", [(dict(step="attached"), 2)])
     page.gauge(w + "quarantined_vfs", [({}, 0)])
     page.gauge(w + "contradictions", [(dict(rule=rule), 0) for rule in CONTRADICTIONS])
-    page.info(w + "device_info", *({**d, "netdev": "net1", "node_guid": "0425:94ff:fe07:b68a", "state": state, "claim_source": "attach",
+    page.info(w + "device_info", *({**d, "netdev": "net1", "node_guid": "0425:94ff:fe07:b68a", "state": state, "claim_source": "cni" if state == "claimed" else "",
                                     "resource": "nvidia.com/roce", "container": "main", "traffic_source": "vport"} for d, state in devices()))
     count, samples = 10 + page.now, []
     for command, step in (("ADD", ""), ("ADD", "vf"), ("ADD", "ipam"), ("DEL", ""), ("DEL", "netdev")):
@@ -131,7 +132,7 @@ def rule(page, w="rdma_warden_"):
     page.family(w + "violations_total", "counter", samples + [(dict(rule="exclusive.open", verdict="denied"), 3)])
     page.family(w + "device_violations_total", "counter", [({**claimed[0], "rule": "exclusive.open", "verdict": "denied"}, 3)])
     page.info(w + "device_marking", *({**d, "state": "good" if d["pod_name"] else "none"} for d, _ in devices()))
-    page.counter(w + "device_address_vectors_total", [{**d, "verdict": verdict} for d, _ in devices() for verdict in ("right", "wrong")], 1)
+    page.counter(w + "device_address_vectors_total", [{**d, "verdict": verdict} for d in claimed for verdict in ("right", "wrong")], 1)
     flows = [{**d, "direction": direction, "class": "data", "dscp": "40"} for d in claimed for direction in ("in", "out")]
     page.counter(w + "roce_packets_total", flows)
     page.counter(w + "roce_bytes_total", flows, 1e5)
