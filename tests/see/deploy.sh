@@ -119,6 +119,7 @@ panels_refuse() {
 	local nothing='(.panels[] | select(.title == "Nodes")).targets[0].expr = "rdma_warden_nothing"' list
 	refused 'a query that is an error' '(.panels[] | select(.title == "Nodes")).targets[0].expr = "sum("' '^not ok - rdma-warden-fleet / Nodes: 400: .*parse error'
 	refused 'no data' "$nothing" '^not ok - rdma-warden-fleet / Nodes: no data: rdma_warden_nothing$'
+	refused 'an answer that is no number' '(.panels[] | select(.title == "Nodes")).targets[0].expr = "rdma_warden_pods / 0 * 0"' '/ Nodes: no data'
 	refused 'no data of one query among several' '(.panels[] | select(.title == "Congestion by node")).targets[1].expr = "rdma_warden_nothing"' \
 		'^not ok - rdma-warden-fleet / Congestion by node: no data'
 	refused 'a panel without a query' '(.panels[] | select(.title == "Nodes")).targets = []' '/ Nodes: no query$'

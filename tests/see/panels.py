@@ -75,14 +75,19 @@ def resolve(url, dashboard):
     return values
 
 
+def numbers(series):
+    """The samples of one series that are numbers; a quantile of nothing is NaN."""
+    return [value for _, value in series.get("values", [series.get("value")]) if value != "NaN"]
+
+
 def run(url, target, values, now):
-    """Fails where the query is an error or has no answer with a sample."""
+    """Fails where the query is an error or its answer has no number."""
     query = fill_in(target["expr"], values)
     if target["instant"]:
         result = ask(url, "/api/v1/query", query=query, time=now)["result"]
     else:
         result = ask(url, "/api/v1/query_range", query=query, start=now - RANGE, end=now, step=STEP)["result"]
-    if not result:
+    if not any(numbers(series) for series in result):
         raise Empty(f"no data: {query}")
 
 
