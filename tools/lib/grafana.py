@@ -81,7 +81,7 @@ def override(field, **properties):
 def table(title, description, queries, columns, width=24, height=8, by="instance", overrides=()):
     """A row for each value of `by`, joined of all queries. `columns`: the field in Grafana's words and its head, in their order."""
     made = panel("table", title, "short", description, [(expr, "") for expr in queries], width, height,
-                 options={"cellHeight": "sm", "showHeader": True, "footer": {"show": False, "reducer": ["sum"], "fields": ""}})
+                 options={"cellHeight": "sm", "showHeader": True, "footer": {"show": False, "reducer": ["sum"]}})
     made["fieldConfig"]["defaults"]["custom"] = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True}
     made["fieldConfig"]["overrides"] = list(overrides)
     joined = [{"id": "joinByField", "options": {"byField": by, "mode": "outer"}}] if len(queries) > 1 else []
@@ -110,14 +110,14 @@ def place(panels):
 
 def variable(name, label, metric, of, several):
     query = f"label_values({metric}, {of})"
+    everything = {"allValue": ".*", "current": {"text": ["All"], "value": ["$__all"]}} if several else {}
     return {"type": "query", "name": name, "label": label, "datasource": DATASOURCE, "definition": query,
             "query": {"query": query, "refId": f"variable-{name}", "qryType": 1}, "refresh": 2, "sort": 1, "hide": 0,
-            "multi": several, "includeAll": several, "allValue": ".*" if several else None, "regex": "", "options": [],
-            "current": {"text": ["All"], "value": ["$__all"]} if several else {}}
+            "multi": several, "includeAll": several, "regex": "", "options": [], **everything}
 
 
 def dashboard(name, title, description, variables, panels):
-    datasource = {"type": "datasource", "name": "datasource", "label": "Prometheus", "query": "prometheus", "current": {},
+    datasource = {"type": "datasource", "name": "datasource", "label": "Prometheus", "query": "prometheus",
                   "hide": 0, "includeAll": False, "multi": False, "options": [], "refresh": 1, "regex": ""}
     others = {"type": "dashboards", "title": "RDMA Warden", "tags": ["rdma-warden"], "asDropdown": True, "icon": "external link",
               "includeVars": False, "keepTime": True, "targetBlank": False, "tooltip": "", "url": ""}
