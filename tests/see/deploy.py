@@ -117,7 +117,13 @@ def violations():
 # ---- dashboards ----
 
 def dashboards():
-    return {path: json.loads(path.read_text(encoding="utf-8")) for path in sorted((DEPLOY / "grafana").glob("*.json"))}
+    found = {}
+    for path in sorted((DEPLOY / "grafana").glob("*.json")):
+        try:
+            found[path] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SystemExit(f"{path.name}: {error}") from error
+    return found
 
 
 def generated():
@@ -235,7 +241,7 @@ CASES = {function.__name__: function for function in (
 def main():
     if len(sys.argv) != 2:
         for name, function in CASES.items():
-            print(f"{name}\t{function.__doc__.partition('.')[0].partition(';')[0].partition(':')[0]}")
+            print(name, re.split(r"[.;:](?: |$)", function.__doc__)[0], sep="\t")
         return
     found = list(CASES[sys.argv[1]]())
     print("\n".join(found), end="\n" if found else "")

@@ -18,17 +18,21 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# NAME CMD…: one case; what CMD says is shown when it fails.
+failed=0
+
+# NAME CMD…: one case, whose status is CMD's; what CMD says is shown when it fails.
 try() {
 	local name=$1 status=0
 	shift
 	"$@" >"$work/output" 2>&1 || status=$?
 	if [ "$status" = 0 ]; then
 		printf 'ok - %s\n' "$name"
-	else
-		printf 'not ok - %s\n' "$name"
-		sed 's/^/    /' "$work/output"
+		return
 	fi
+	printf 'not ok - %s\n' "$name"
+	sed 's/^/    /' "$work/output"
+	failed=1
+	return "$status"
 }
 
 # Waits up to a minute until CMD succeeds.
@@ -152,13 +156,18 @@ agreement() {
 	done < <("$here/deploy.py")
 }
 
+live() {
+	start_page
+	try 'the stand-in of wardend'"'"'s page is one as Prometheus wants it' bash -c "curl -fsS http://$page/metrics | promtool check metrics"
+	try 'a real Prometheus scrapes it' start_prometheus || return
+	try 'a real Prometheus evaluates each rule without an error' rules_are_well
+	"$here/panels.py" "$url" "$deploy/grafana" || failed=1
+	panels_refuse
+}
+
+page='' url=''
 try 'rules.yaml: Prometheus takes it' promtool check rules "$deploy/prometheus/rules.yaml"
 try 'rules_test.yaml: each alert fires when it should, and then only' promtool test rules "$deploy/prometheus/rules_test.yaml"
 agreement
-page='' url=''
-start_page
-try 'the stand-in of wardend'"'"'s page is one as Prometheus wants it' bash -c "curl -fsS http://$page/metrics | promtool check metrics"
-try 'a real Prometheus scrapes it' start_prometheus
-try 'a real Prometheus evaluates each rule without an error' rules_are_well
-"$here/panels.py" "$url" "$deploy/grafana"
-panels_refuse
+live
+[ "$failed" = 0 ]

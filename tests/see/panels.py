@@ -36,6 +36,8 @@ def ask(url, path, **parameters):
             return json.load(answer)["data"]
     except urllib.error.HTTPError as error:
         raise Failed(f"{error.code}: {error.read(400).decode(errors='replace')}") from error
+    except OSError as error:
+        raise SystemExit(f"{url}: {error}") from error
 
 
 def fill_in(text, values):
