@@ -20,11 +20,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 # Rules that are told as changes or faults, or between the programs and wardend alone: nothing to be alarmed by as such.
 NO_ALERT = re.compile(r"device[.].+|netns[.]end|netdev[.]move|claim[.].+|warden[.]fault|pod[.].+")
-# What alerts by a gauge or a driver's counter, not by violations.
+# What alerts by a gauge, not by violations.
 OTHERWISE = {"exclusive.orphan": "RdmaWardenOrphans", "marking.unverified": "RdmaWardenMarkingUnverified",
              "track.pod": "RdmaWardenContradiction", "track.stray": "RdmaWardenContradiction", "track.missing": "RdmaWardenContradiction",
-             "track.split": "RdmaWardenContradiction", "exclusive.shared-plugin": "RdmaWardenContradiction",
-             "qos.effect.pause": "RdmaWardenPauseStorm", "qos.effect.sequence": "RdmaWardenOutOfSequence"}
+             "track.split": "RdmaWardenContradiction", "exclusive.shared-plugin": "RdmaWardenContradiction"}
 
 
 def text(path):
