@@ -77,11 +77,13 @@ start_prometheus() {
 	wait_for ready
 }
 
-# The last of what takes rates of rates has been recorded.
+# Both nodes have been scraped twice, and what is recorded of that, too: there are rates of all of it.
 ready() {
-	curl -fsS --get "$url/api/v1/query" --data-urlencode \
-		'query=count(increase(rule:rdma_warden_violations_refused:sum[5m])) and count(command:rdma_warden_attach_duration_seconds:p99_10m >= 0)' |
-		jq -e '.data.result | length > 0'
+	local of metric
+	for metric in 'process_cpu_seconds_total' 'rule:rdma_warden_violations_refused:sum' 'command:rdma_warden_attach_duration_seconds:p99_10m'; do
+		of="count(count by (instance) (increase($metric[5m]))) == 2"
+		curl -fsS --get "$url/api/v1/query" --data-urlencode "query=$of" | jq -e '.data.result | length > 0' || return
+	done
 }
 
 # Neither a rule that errs (two series that match one, a label that is twice) nor one that was not evaluated.

@@ -8,14 +8,14 @@ those given as --without. A driver's counter in Spiderpool's form needs not stan
 page. Prints what is wrong, and ends with 1.
 """
 import argparse
-import pathlib
+import os
 import re
 import sys
 
 sys.dont_write_bytecode = True
 import contract  # noqa: E402
 
-DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "metrics.md"
+DOCUMENT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../deploy/metrics.md")
 SAMPLE = re.compile(r'([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})? \S+')
 LABEL = re.compile(r'(\w+)="(?:[^"\\]|\\.)*"')
 
@@ -47,7 +47,7 @@ def wrong_samples(samples, types, families, every):
     for name, labels in sorted(set(samples), key=str):
         family = known.get(name) or (None if every else driver_counter(name, families))
         if not family:
-            yield f"{name} does not stand in {DOCUMENT.name}"
+            yield f"{name} does not stand in metrics.md"
             continue
         if name in known and types.get(family.name) != family.kind:
             yield f"{family.name} is a {types.get(family.name)}, not a {family.kind}"
