@@ -81,7 +81,7 @@ start_prometheus() {
 ready() {
 	local of metric
 	for metric in 'process_cpu_seconds_total' 'rule:rdma_warden_violations_refused:sum' 'command:rdma_warden_attach_duration_seconds:p99_10m'; do
-		of="count(count by (instance) (increase($metric[5m]))) == 2"
+		of="count(count by (instance) (increase(${metric}[5m]))) == 2"
 		curl -fsS --get "$url/api/v1/query" --data-urlencode "query=$of" | jq -e '.data.result | length > 0' || return
 	done
 }
