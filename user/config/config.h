@@ -102,9 +102,6 @@ bool config_packets(const struct config *config);
 enum warden_vf_action config_packet_action(const struct config *config);
 enum warden_vf_action config_source_action(const struct config *config);
 
-/* What this node is called: by the configuration, the environment's NODE_NAME, or as the host is. */
-void config_node_name(const struct config *config, char *to, size_t size);
-
 void config_defaults(struct config *config);
 
 /* Reads the file into `config`, which holds the defaults before. 0 or -errno; unchanged on an error. */

@@ -133,13 +133,3 @@ int read_kubernetes(struct reader *r, const char *name, const cJSON *value)
 		return fail(r->err, -EINVAL, "%s: \"%s\" must be an object", r->file, name);
 	return read_object(r, name, value, kubernetes_keys, ARRAY_SIZE(kubernetes_keys));
 }
-
-void config_node_name(const struct config *config, char *to, size_t size)
-{
-	const char *env = getenv("NODE_NAME");
-
-	if (config->kubernetes.node[0] || env)
-		snprintf(to, size, "%s", config->kubernetes.node[0] ? config->kubernetes.node : env);
-	else if (gethostname(to, size))
-		to[0] = '\0';
-}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/kubernetes.h"
 #include "control/requests.h"
 #include "lib/util.h"
 #include "packet/packets.h"
@@ -234,7 +235,7 @@ int snapshot_copy(struct snapshot *s, struct services *services)
 
 	services->drain(services->ctx);
 	s->config = services->config;
-	config_node_name(s->config, s->node, sizeof(s->node));
+	kubernetes_node(&s->config->kubernetes, s->node, sizeof(s->node));
 	r = copy_devices(s, services);
 	if (!r)
 		r = packets_for_each(services->packets, copy_flows, s);
