@@ -25,7 +25,7 @@ rewrite() {
 }
 
 device_is() { ctl devices --json | jq -es "any(.[]; .pci == \"$vf\" and ($1))" >/dev/null; }
-known() { ctl devices --json | wc -l; }
+all_known() { [ "$(ctl devices --json | wc -l)" = "$(find /sys/class/infiniband -mindepth 1 | wc -l)" ]; }
 
 begin() {
 	warden_start '"mode":"enforce"'
@@ -50,13 +50,11 @@ t_objects() {
 }
 
 t_gone() {
-	local before
 	begin
 	rewrite "$(index_of "$vf")" '.[-128] = "0x7a"' 999
 	rewrite 999 '[.[] | if . == "0x68" then "0x7a" else . end]' # hcasim: zcasim
 	warden_start '"mode":"enforce"'
-	before=$(ls /sys/class/infiniband | wc -l)
-	wait_until 10 eval '[ "$(known)" = '"$before"' ]'
+	wait_until 10 all_known
 }
 
 # CMD…: again where `rdma` does not find the device, whose list is read in parts while others go.
