@@ -78,10 +78,10 @@ watch_metrics() {
 	done
 }
 
-# COLUMN: its growth a second, from the first line on which it has grown to the last one.
+# COLUMN: its growth a second, from the first line on which it has grown to the last but one: the last is of after the run.
 growth() {
-	awk -v column="$1" 'NR > 1 && $column > last { if (!begin) { begin = $1; first = $column } end = $1; most = $column }
-		{ last = $column } END { printf "%.0f\n", (most - first) / (end - begin) }' "$lab_state/watched"
+	awk -v column="$1" 'NR > 1 && $column > last { time[n] = $1; value[n++] = $column } { last = $column }
+		END { printf "%.0f\n", (value[n - 2] - value[0]) / (time[n - 2] - time[0]) }' "$lab_state/watched"
 }
 
 # KEY: the mean of rdmatop's samples, but the first and the last ones of the traffic, which are not wholly of it.
@@ -95,7 +95,7 @@ t_rates() {
 	pids=$!
 	top -j -d 1 -n 300 >"$lab_state/top" &
 	pids+=" $!"
-	write_bw --tclass $right -n 1500
+	write_bw --tclass $right -n 5000
 	touch "$lab_state/done"
 	kill "${pids#* }"
 	wait "${pids% *}"
@@ -115,7 +115,7 @@ t_rping() {
 	in_cgroup bw-a timeout 100 rping -s -a "$(vf_ip "$vf_a")" >"$lab_state/server" 2>&1 &
 	server=$!
 	pause 1
-	in_cgroup bw-b timeout 90 rping -c -a "$(vf_ip "$vf_a")" -I "$(vf_ip "$vf_b")" -C 100000 -S 1024 >"$lab_state/client" 2>&1 &
+	in_cgroup bw-b timeout 90 rping -c -a "$(vf_ip "$vf_a")" -I "$(vf_ip "$vf_b")" -C 100000 >"$lab_state/client" 2>&1 &
 	client=$!
 	wait_until 30 connected || { cat "$lab_state/client" "$lab_state/server"; return 1; }
 	wait_until 10 top_has '.pod == "bw-b" and .connections == 1 and .qps >= 1 and .pinned > 0'
