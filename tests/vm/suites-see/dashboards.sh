@@ -108,4 +108,7 @@ kill "$(<"$folder/pid")"
 rdma link delete rxe_port
 rmmod dcbsim
 warden_unload
+rdma link delete "$rxe_a"
+rdma link delete "$rxe_b"
+delete_pods_except ''
 suite_end

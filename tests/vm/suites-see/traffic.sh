@@ -80,7 +80,7 @@ watch_metrics() {
 
 # COLUMN: its growth a second, from the first line on which it has grown to the last but one: the last is of after the run.
 growth() {
-	awk -v column="$1" 'NR > 1 && $column > last { time[n] = $1; value[n++] = $column } { last = $column }
+	awk -v column="$1" 'BEGIN { n = 0 } NR > 1 && $column > last { time[n] = $1; value[n++] = $column } { last = $column }
 		END { printf "%.0f\n", (value[n - 2] - value[0]) / (time[n - 2] - time[0]) }' "$lab_state/watched"
 }
 
@@ -122,7 +122,7 @@ t_rping() {
 	kill "$client" "$server"
 	wait
 	expect 'its packets were counted' test "$(metric rdma_warden_device_transmit_packets_total bw-b)" -gt "$before"
-	wait_until 10 top_has '.pod == "bw-b" and .connections == 0'
+	wait_until 10 top_has '.pod == "bw-b" and .connections == 0' || { top -j -n 1 | jq -c '.devices[] | select(.pod == "bw-b")'; rdma resource show cm_id; return 1; }
 }
 connected() { [ "$(metric rdma_warden_device_connections bw-b)" = 1 ]; }
 top_has() { top -j -n 1 | jq -e "any(.devices[]; $1)"; }
@@ -188,4 +188,7 @@ between_pods 'a refused open on a terminal' t_on_the_screen
 run_case 'a connection of rping' t_rping
 cat "$lab_state/figures" 2>/dev/null
 warden_unload
+rdma link delete "$rxe_a"
+rdma link delete "$rxe_b"
+delete_pods_except ''
 suite_end
