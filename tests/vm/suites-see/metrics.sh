@@ -165,13 +165,15 @@ is_taken() { [ -n "$(ss -Hltn 'sport = :9779')" ]; }
 
 # A wardend whose address is taken says so, and which key.
 t_bind() {
+	local taker
 	warden_stop
-	socat TCP-LISTEN:9779,bind=127.0.0.1,reuseaddr,fork /dev/null </dev/null >/dev/null 2>&1 &
+	socat TCP-LISTEN:9779,bind=127.0.0.1,reuseaddr,fork /dev/null </dev/null >/dev/null 2>&1 3>&- &
+	taker=$!
 	# shellcheck disable=SC2064 # that process
-	trap "kill $!" EXIT
+	trap "kill $taker" EXIT
 	wait_until 10 is_taken
 	expect_fail 'it does not start' timeout 60 wardend --config "$warden_dir/config" >"$lab_state/bind" 2>&1
-	kill $!
+	kill "$taker"
 	trap - EXIT
 	expect_match 'metrics: cannot listen on 127.0.0.1:9779: Address already in use' "$(<"$lab_state/bind")"
 	warden_start '"mode":"enforce","metrics":""'
@@ -222,7 +224,7 @@ calls_of_a_scrape() {
 
 # What a scrape costs grows with the devices in pods, by so many calls each, and not with netns and processes that have none.
 t_cost() {
-	local none some crowded n=0 one i
+	local none some crowded n=0 one i sleepers=()
 	scrape
 	none=$(calls_of_a_scrape)
 	for one in $(vf_list); do
@@ -233,14 +235,15 @@ t_cost() {
 	some=$(calls_of_a_scrape)
 	for ((i = 0; i < 64; i++)); do
 		ip netns add "crowd$i"
-		ip netns exec "crowd$i" sleep 1000 </dev/null >/dev/null 2>&1 &
+		ip netns exec "crowd$i" sleep 200 </dev/null >/dev/null 2>&1 3>&- &
+		sleepers+=($!)
 	done
 	scrape
 	crowded=$(calls_of_a_scrape)
 	scrape
 	printf '    %s calls with no pod, %s with %s pods, %s with 64 netns beside; %s s\n' "$none" "$some" "$n" "$crowded" \
 		"$(value rdma_warden_scrape_duration_seconds)" >&3
-	jobs -p | xargs kill || true
+	kill "${sleepers[@]}"
 	for ((i = 0; i < 64; i++)); do ip netns delete "crowd$i"; done
 	n=0
 	for one in $(vf_list); do
