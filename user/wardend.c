@@ -879,6 +879,7 @@ int main(int argc, char **argv)
 		return r - 1;
 	log_init(args.debug);
 	mallopt(M_ARENA_MAX, 1); /* one heap for all threads, which wait for others and not for memory */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10); /* what a reading of all counters needed goes back at once */
 	config_defaults(&d.config);
 	if (args.config)
 		r = config_read(args.config, &d.config, &err);
