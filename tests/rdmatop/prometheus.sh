@@ -58,7 +58,7 @@ a_fleet() {
 
 on_the_screen() {
 	start 100 30 --prometheus "$url" --window 5 -d 0.5
-	shows '^rdmatop  2 nodes' '^- worker-1 \(2\) .* 8.* wrong' '^- worker-2 \(1\)' '^  ml/trainer-0 +mlx5_2 '
+	shows '^rdmatop  2 nodes' '^- worker-1 \(2\) .* 8.* wrong' '^- worker-2 \(1\)' '^  ml/trainer-0 +3b:00.1 +mlx5_2 '
 	keys g g
 	shows '^- worker-1 ens1f0 \(2\) +100G'
 }
