@@ -205,7 +205,7 @@ check-fast: ## unit tests and BPF tests on this machine
 
 # ---- figures: not part of check, they depend on the machine and on what else runs there ----
 
-BENCH := $(addprefix $(BUILD)/tests/bench/,arms loop verdict packet exec empty.bpf.o)
+BENCH := $(addprefix $(BUILD)/tests/bench/,arms loop verdict packet exec scrape empty.bpf.o)
 
 $(BUILD)/tests/bench/%.tmp.o: tests/bench/%.bpf.c Makefile
 	$(call say,CLANG)

@@ -38,6 +38,7 @@
 #include "lib/util.h"
 #include "lib/work.h"
 #include "loader/loader.h"
+#include "metrics/metrics.h"
 #include "packet/packets.h"
 #include "pods/pods.h"
 #include "track/slots.h"
@@ -74,6 +75,7 @@ struct daemon {
 	struct work *work;
 	struct attach *attach;
 	struct server *server;
+	struct metrics *metrics;
 	struct effects *effects; /* NULL without a profile, and when the configuration wants no samples */
 	struct services services;
 	struct exclusive exclusive;
@@ -627,6 +629,7 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 static void close_parts(struct daemon *d)
 {
 	server_close(d->server);
+	metrics_close(d->metrics);
 	pods_close(d->pods);
 	if (d->stop_ns && work_count(d->work)) {
 		/* They may wait for an IPAM plugin for minutes; the journal says how far they have come. */
@@ -722,6 +725,8 @@ static int serve(struct daemon *d, struct err *err)
 		r = open_attach(d, err);
 	if (!r)
 		r = open_pods(d, err);
+	if (!r)
+		r = metrics_open(&d->metrics, &d->services, d->loop, err);
 	if (!r)
 		r = server_open(&d->server, d->loop, &options, err);
 	if (r)
@@ -870,6 +875,7 @@ int main(int argc, char **argv)
 		return r - 1;
 	log_init(args.debug);
 	mallopt(M_ARENA_MAX, 1); /* one heap for all threads, which wait for others and not for memory */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10); /* what a reading of all counters needed goes back at once */
 	config_defaults(&d.config);
 	if (args.config)
 		r = config_read(args.config, &d.config, &err);

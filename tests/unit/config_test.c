@@ -473,9 +473,13 @@ static void values_out_of_range(void **state)
 
 static void metrics_addresses(void **state)
 {
-	static const char *const wrong[] = { "",       ":9779",  "127.0.0.1",       "127.0.0.1:",     "127.0.0.1:0",
-					     "h:-1",   "h: 9",   "127.0.0.1:65536", "127.0.0.1:http", "127.0.0.1:1x",
-					     "h:0x10", "h:9779 " };
+	static const char *const wrong[] = {
+		":9779",           "127.0.0.1",      "127.0.0.1:",     "127.0.0.1:0",  "0.0.0.0:-1",    "0.0.0.0: 9",
+		"127.0.0.1:65536", "127.0.0.1:http", "127.0.0.1:1x",   "0.0.0.0:0x10", "0.0.0.0:9779 ", " 0.0.0.0:9779",
+		"localhost:9779",  "node-1:9779",    "300.0.0.1:9779", "127.1:9779",   "::1:9779",      "[::1]",
+		"[::1]:",          "[::g]:9779",     "[127.0.0.1]:1",  "[::1:9779",    "::1]:9779",     "[]:9779",
+		"0.0.0.0:+9",      "*:9779",         "9779",           "[::1]9779",
+	};
 	char text[256];
 
 	(void)state;
@@ -486,6 +490,9 @@ static void metrics_addresses(void **state)
 	snprintf(text, sizeof(text), "{\"metrics\":\"%064d:1\"}", 0);
 	bad(text, -EINVAL, "\"metrics\"");
 	assert_string_equal(good("{\"metrics\":\"0.0.0.0:1\"}").metrics, "0.0.0.0:1");
+	assert_string_equal(good("{\"metrics\":\"[::1]:9779\"}").metrics, "[::1]:9779");
+	assert_string_equal(good("{\"metrics\":\"[::]:9779\"}").metrics, "[::]:9779");
+	assert_string_equal(good("{\"metrics\":\"\"}").metrics, "");
 }
 
 static void paths_too_long(void **state)

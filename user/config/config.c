@@ -11,6 +11,7 @@
 #include "config/reader.h"
 #include "lib/cgroup.h"
 #include "lib/json.h"
+#include "lib/listen.h"
 #include "lib/rules.h"
 #include "lib/util.h"
 
@@ -459,12 +460,15 @@ static int read_bpffs(struct reader *r, const char *name, const cJSON *value)
 
 static int read_metrics(struct reader *r, const char *name, const cJSON *value)
 {
-	const char *colon = cJSON_IsString(value) ? strrchr(value->valuestring, ':') : NULL;
-	uint64_t port;
+	const char *text = cJSON_GetStringValue(value);
+	struct sockaddr_storage address;
+	socklen_t len;
 
-	if (!colon || colon == value->valuestring || parse_u64(colon + 1, 10, 1, 65535, &port) ||
-	    try_snprintf(r->config->metrics, sizeof(r->config->metrics), "%s", value->valuestring))
-		return fail(r->err, -EINVAL, "%s: \"%s\" must be \"ADDRESS:PORT\"", r->file, name);
+	if (!text || (text[0] && listen_parse(text, &address, &len)) ||
+	    try_snprintf(r->config->metrics, sizeof(r->config->metrics), "%s", text))
+		return fail(r->err, -EINVAL,
+			    "%s: \"%s\" must be \"ADDRESS:PORT\", an IPv6 address in brackets, or \"\" for none",
+			    r->file, name);
 	return 0;
 }
 

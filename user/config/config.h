@@ -52,7 +52,7 @@ struct config {
 	char run_dir[PATH_MAX];
 	char state_dir[PATH_MAX];
 	char bpffs[PATH_MAX];
-	char metrics[64]; /* ADDRESS:PORT */
+	char metrics[64]; /* ADDRESS:PORT; "": none */
 	bool set_exclusive;
 	char modprobe_dir[PATH_MAX]; /* of set_exclusive's file for the next boot */
 	struct node_policy policies[POLICY_COUNT];
@@ -91,6 +91,9 @@ bool config_packets(const struct config *config);
 /* What is done with a packet that a VF sends wrongly marked, and with one whose source is not its own. */
 enum warden_vf_action config_packet_action(const struct config *config);
 enum warden_vf_action config_source_action(const struct config *config);
+
+/* What this node is called: by the configuration, the environment's NODE_NAME, or as the host is. */
+void config_node_name(const struct config *config, char *to, size_t size);
 
 void config_defaults(struct config *config);
 

@@ -2,7 +2,9 @@
 #include "config/kubernetes.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kube/checkpoint.h"
 #include "kube/podresources.h"
@@ -95,4 +97,14 @@ int read_kubernetes(struct reader *r, const char *name, const cJSON *value)
 	if (!cJSON_IsObject(value))
 		return fail(r->err, -EINVAL, "%s: \"%s\" must be an object", r->file, name);
 	return read_object(r, name, value, kubernetes_keys, ARRAY_SIZE(kubernetes_keys));
+}
+
+void config_node_name(const struct config *config, char *to, size_t size)
+{
+	const char *env = getenv("NODE_NAME");
+
+	if (config->kubernetes.node[0] || env)
+		snprintf(to, size, "%s", config->kubernetes.node[0] ? config->kubernetes.node : env);
+	else if (gethostname(to, size))
+		to[0] = '\0';
 }

@@ -13,8 +13,10 @@
 #include "control/pod_requests.h"
 #include "control/policy_requests.h"
 #include "control/qos_requests.h"
+#include "control/stats_requests.h"
 #include "control/verify_requests.h"
 #include "lib/util.h"
+#include "lib/version.h"
 #include "loader/loader.h"
 #include "pods/pods.h"
 #include "track/slots.h"
@@ -23,8 +25,6 @@
 #include "rdma/exclusive.h"
 #include "report/text.h"
 #include "track/track.h"
-
-#define VERSION "0.1.0"
 
 /* ---- status ---- */
 
@@ -123,7 +123,7 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 		return r;
 	attach_for_each(s->attach, count_attachment, &attachments);
 	json = cJSON_CreateObject();
-	cJSON_AddStringToObject(json, "version", VERSION);
+	cJSON_AddStringToObject(json, "version", WARDEN_VERSION);
 	cJSON_AddNumberToObject(json, "pid", getpid());
 	cJSON_AddStringToObject(json, "mode", config_mode_name(s->config->mode));
 	cJSON_AddStringToObject(json, "guard", mechanism(s->loader));
@@ -401,6 +401,8 @@ const struct request_kind request_kinds[] = {
 	{ "cni", handle_cni },
 	{ "resources", handle_resources },
 	{ "verify", handle_verify },
+	{ "stats", handle_stats },
+	{ "qps", handle_qps },
 	{ "policy", handle_policy }, /* a line each: the list grows */
 	{ NULL, NULL },
 };

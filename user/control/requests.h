@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be asked over the control socket: status, capabilities, devices, attachments, timings, cni, claim, release, events, packets, qos, policy, resources, verify. */
+/* What can be asked over the control socket: status, capabilities, devices, attachments, timings, cni, claim, release, events, packets, qos, policy, resources, verify, stats, qps. */
 #ifndef WARDEN_REQUESTS_H
 #define WARDEN_REQUESTS_H
 
@@ -7,6 +7,7 @@
 #include "control/server.h"
 
 struct attach;
+struct collector;
 struct exclusive;
 struct loader;
 struct packets;
@@ -27,6 +28,7 @@ struct services {
 	struct attach *attach;
 	struct slots *slots;
 	struct pods *pods;
+	struct collector *collector;
 	struct effects *effects; /* NULL: the counters are not sampled */
 	const struct exclusive *exclusive;
 	/* Reads the ring empty, so that events of before come before what a request changes. */

@@ -113,6 +113,7 @@ static int make_change(void *ctx)
 		health->error_ns = boot_ns();
 		health->error = api->err;
 		health->failures++;
+		health->all_failures++;
 	} else if (!r) {
 		health->success_ns = boot_ns();
 		health->failures = 0;

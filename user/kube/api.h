@@ -34,6 +34,7 @@ struct kube_health {
 	uint64_t success_ns; /* when the server last said something of use, of boot_ns(); 0: never */
 	uint64_t error_ns; /* the last error, as above; it is over when success_ns is later */
 	unsigned int failures; /* since the last success */
+	uint64_t all_failures;
 	struct err error;
 };
 

@@ -133,8 +133,25 @@ static void read_owner(struct kube_pod *pod, const cJSON *owners)
 	cJSON_ArrayForEach (one, owners)
 		if (cJSON_IsTrue(member(one, "controller")))
 			owner = one;
+	copy_claim(pod->owner_api_version, sizeof(pod->owner_api_version), owner, "apiVersion");
 	copy_claim(pod->owner_kind, sizeof(pod->owner_kind), owner, "kind");
 	copy_claim(pod->owner_name, sizeof(pod->owner_name), owner, "name");
+}
+
+/*
+ * The ReplicaSets of a Deployment are called DEPLOYMENT-HASH, and their pods have the hash as a label, which the Deployment's
+ * controller alone gives (Kubernetes, "Deployments", pod-template-hash): so nobody need be asked whose a ReplicaSet is.
+ */
+static void name_deployment(struct kube_pod *pod, const cJSON *labels)
+{
+	const char *hash = text_of(labels, "pod-template-hash");
+	size_t len = strlen(pod->owner_name), tail = hash ? strlen(hash) : 0;
+
+	if (!tail || strcmp(pod->owner_kind, "ReplicaSet") || strncmp(pod->owner_api_version, "apps/", 5) ||
+	    len < tail + 2 || strcmp(pod->owner_name + len - tail, hash) || pod->owner_name[len - tail - 1] != '-')
+		return;
+	pod->owner_name[len - tail - 1] = '\0';
+	strcpy(pod->owner_kind, "Deployment");
 }
 
 static int read_metadata(struct kube_pod *pod, const cJSON *metadata)
@@ -148,6 +165,7 @@ static int read_metadata(struct kube_pod *pod, const cJSON *metadata)
 	copy_claim(pod->static_uid, sizeof(pod->static_uid), annotations, STATIC_UID);
 	pod->deleting = cJSON_IsString(member(metadata, "deletionTimestamp"));
 	read_owner(pod, member(metadata, "ownerReferences"));
+	name_deployment(pod, member(metadata, "labels"));
 	r = read_labels(pod, member(metadata, "labels"));
 	return r ? r : read_networks(pod, text_of(annotations, NETWORKS));
 }

@@ -31,7 +31,8 @@ struct kube_pod {
 	char namespace[64], name[254], uid[64];
 	/* A static pod's UID in the kubelet and its cgroups, else ""; as an annotation, it is the word of who made the pod. */
 	char static_uid[64];
-	char owner_kind[64], owner_name[254]; /* of the controller, else of the first owner; "": none */
+	/* Of the controller, else of the first owner; "": none. A Deployment's ReplicaSet stands for it (read_owner). */
+	char owner_api_version[64], owner_kind[64], owner_name[254];
 	char phase[16]; /* "Pending", "Running", "Succeeded", "Failed", "Unknown" or "" */
 	bool host_network;
 	bool deleting; /* its end has been asked for */

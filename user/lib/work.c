@@ -208,18 +208,24 @@ int work_open(struct work **work, struct loop *loop, unsigned int most, struct e
 	return 0;
 }
 
-void work_close(struct work *w)
+void work_refuse(struct work *w)
 {
 	struct call *c;
-	struct job *job;
 
-	if (!w)
-		return;
 	pthread_mutex_lock(&w->lock);
 	w->closed = true;
 	pthread_mutex_unlock(&w->lock);
 	while ((c = take_call(w)))
 		answer_call(w, c, -ECANCELED);
+}
+
+void work_close(struct work *w)
+{
+	struct job *job;
+
+	if (!w)
+		return;
+	work_refuse(w);
 	while (w->waiting) {
 		job = w->waiting;
 		w->waiting = job->next;

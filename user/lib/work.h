@@ -23,6 +23,9 @@ int work_in_loop(struct work *work, int (*call)(void *ctx), void *ctx);
 /* Jobs that run or wait. */
 unsigned int work_count(const struct work *work);
 
+/* In the loop's thread: from now on work_in_loop() does nothing but to answer -ECANCELED, also to who waits for it. */
+void work_refuse(struct work *work);
+
 /*
  * The loop has ended. Jobs that run are waited for; work_in_loop() does nothing for them any more. Jobs that wait are not
  * begun; `done` is called for neither.

@@ -115,6 +115,8 @@ struct model_pod {
 	char uid[POD_UID_LEN]; /* likewise */
 	/* NAMESPACE/NAME; without a name "pod-uid/UID"; without Kubernetes "netns/NAME", "unit/NAME", or as an attachment has it. */
 	char owner[WARDEN_OWNER_LEN];
+	/* What has made it, by the API: a Deployment, a Job …; "": not known, or nothing has. Of the pod's own namespace. */
+	char made_api_version[64], made_kind[64], made_name[254];
 	unsigned int sources; /* 1 << enum pod_source */
 	struct netns_id netns; /* cookie 0: not known */
 	bool host_network;

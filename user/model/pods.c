@@ -364,6 +364,9 @@ static void take_api(struct join *j, size_t p, const struct kube_pod *k, const c
 	else if (pod->host_network)
 		pod->netns = (struct netns_id){};
 	pod->host_network = k->host_network;
+	memcpy(pod->made_api_version, k->owner_api_version, sizeof(pod->made_api_version));
+	memcpy(pod->made_kind, k->owner_kind, sizeof(pod->made_kind));
+	memcpy(pod->made_name, k->owner_name, sizeof(pod->made_name));
 	set_owner(j, p, owner);
 	name_containers(j, pod, &k->containers);
 }

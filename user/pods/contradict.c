@@ -101,11 +101,20 @@ bool contradict(struct pods *p)
 	return once;
 }
 
-size_t pods_contradictions(const struct pods *p)
+size_t pods_contradictions_of(const struct pods *p, enum contradiction_rule rule)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->told_count; i++)
-		n += p->told[i].active;
+		n += p->told[i].active && p->told[i].what.rule == rule;
+	return n;
+}
+
+size_t pods_contradictions(const struct pods *p)
+{
+	size_t n = 0;
+
+	for (enum contradiction_rule rule = 0; rule < CONTRADICTION_COUNT; rule++)
+		n += pods_contradictions_of(p, rule);
 	return n;
 }

@@ -229,6 +229,7 @@ static void health_of_api(const struct kube_health *from, struct source_health *
 	to->success_ns = from->success_ns;
 	to->error_ns = from->error_ns;
 	to->failures = from->failures;
+	to->all_failures = from->all_failures;
 	to->error = from->error;
 }
 

@@ -372,16 +372,6 @@ void pods_event(struct pods *p, const struct warden_event *event)
 
 /* ---- open and close ---- */
 
-static void set_node(const struct config_kubernetes *k, char *to, size_t size)
-{
-	const char *env = getenv("NODE_NAME");
-
-	if (k->node[0] || env)
-		snprintf(to, size, "%s", k->node[0] ? k->node : env);
-	else if (gethostname(to, size))
-		to[0] = '\0';
-}
-
 /* A server that cannot be asked is a source that fails, no reason to leave the node unguarded. */
 static int open_api(struct pods *p, struct err *err)
 {
@@ -392,7 +382,7 @@ static int open_api(struct pods *p, struct err *err)
 
 	if (k->api == CONFIG_API_OFF)
 		return -ENOENT;
-	set_node(k, node, sizeof(node));
+	config_node_name(p->options.config, node, sizeof(node));
 	if (k->api == CONFIG_API_AUTO) {
 		r = kube_config_in_cluster(&config, node, err);
 	} else {

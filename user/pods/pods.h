@@ -68,5 +68,6 @@ void pods_health(struct pods *pods, struct source_health health[POD_SOURCE_COUNT
 
 /* How many contradictions hold. */
 size_t pods_contradictions(const struct pods *pods);
+size_t pods_contradictions_of(const struct pods *pods, enum contradiction_rule rule);
 
 #endif

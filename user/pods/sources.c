@@ -32,6 +32,7 @@ void source_asked(struct source_health *health, int r, const struct err *err)
 	health->error_ns = boot_ns();
 	health->error = *err;
 	health->failures++;
+	health->all_failures++;
 }
 
 bool source_is_well(const struct source_health *health)

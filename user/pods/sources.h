@@ -24,6 +24,7 @@ struct source_health {
 	uint64_t success_ns; /* 0: never */
 	uint64_t error_ns; /* over when success_ns is later */
 	unsigned int failures; /* since the last success */
+	uint64_t all_failures;
 	struct err error;
 };
 

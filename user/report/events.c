@@ -20,6 +20,7 @@
 #include "qos/profile.h"
 #include "rdma/rdma.h"
 #include "report/packet_names.h"
+#include "report/tally.h"
 #include "report/text.h"
 #include "track/track.h"
 
@@ -34,6 +35,7 @@ struct events {
 	struct kept kept[EVENTS_KEPT];
 	uint64_t count; /* of all; the next one's place is count % EVENTS_KEPT */
 	struct follower *followers;
+	struct tally tally;
 };
 
 static const char *const kind_names[] = {
@@ -63,7 +65,23 @@ void events_close(struct events *e)
 		return;
 	for (size_t i = 0; i < EVENTS_KEPT; i++)
 		free(e->kept[i].line);
+	tally_free(&e->tally);
 	free(e);
+}
+
+const struct tally *events_tally(const struct events *e)
+{
+	return &e->tally;
+}
+
+void events_tally_prune(struct events *e, bool (*is_there)(uint32_t index, uint64_t claim, void *ctx), void *ctx)
+{
+	tally_prune(&e->tally, is_there, ctx);
+}
+
+const char *events_verdict_name(uint32_t verdict)
+{
+	return verdict < ARRAY_SIZE(verdict_names) ? verdict_names[verdict] : "unknown";
 }
 
 uint64_t events_count(const struct events *e)
@@ -346,9 +364,19 @@ static cJSON *head_json(struct events *e, uint64_t boottime_ns, uint32_t kind, c
 	cJSON_AddNumberToObject(json, "seq", (double)(e->count + 1));
 	cJSON_AddStringToObject(json, "kind", kind < ARRAY_SIZE(kind_names) ? kind_names[kind] : "unknown");
 	cJSON_AddStringToObject(json, "rule", rule);
-	cJSON_AddStringToObject(json, "verdict",
-				verdict < ARRAY_SIZE(verdict_names) ? verdict_names[verdict] : "unknown");
+	cJSON_AddStringToObject(json, "verdict", events_verdict_name(verdict));
 	return json;
+}
+
+/* By the claim of then: what the one before it has done, or suffered, is not the next one's. */
+static void count_violation(struct events *e, const struct warden_event *ev)
+{
+	struct warden_claim claim = {};
+	uint32_t index = ev->ib_index;
+
+	if (track_claim_get(e->track, index, &claim) && ev->time_ns < claim.since_ns)
+		index = WARDEN_NO_INDEX;
+	tally_add(&e->tally, ev->rule, ev->verdict, index, claim.id, ev->merged + 1);
 }
 
 void events_feed(struct events *e, const struct warden_event *ev)
@@ -369,8 +397,10 @@ void events_feed(struct events *e, const struct warden_event *ev)
 			      ev->rule == RULE_MARKING_PACKET || ev->rule == RULE_SPOOF_SOURCE
 				      ? packet_actor_json(e, ev)
 				      : actor_json(e, ev));
-	if (ev->kind == EVENT_VIOLATION)
+	if (ev->kind == EVENT_VIOLATION) {
 		cJSON_AddNumberToObject(json, "merged", (double)ev->merged);
+		count_violation(e, ev);
+	}
 	detail = detail_json(ev, message, sizeof(message));
 	cJSON_AddStringToObject(json, "message", message);
 	cJSON_AddItemToObject(json, "detail", detail);
@@ -493,6 +523,9 @@ void events_effect(struct events *e, const struct effect_change *change)
 		track_device_get(e->track, change->index, &d);
 		track_claim_get(e->track, change->index, &claim);
 	}
+	if (change->begins)
+		tally_add(&e->tally, change->rule, VERDICT_OBSERVED, device ? change->index : WARDEN_NO_INDEX, claim.id,
+			  1);
 	cJSON_AddStringToObject(json, "device", device ? f->subject : "");
 	cJSON_AddStringToObject(json, "pci", d.parent);
 	cJSON_AddStringToObject(json, "owner", claim.owner);
@@ -514,6 +547,10 @@ void events_contradiction(struct events *e, const struct contradiction_change *c
 				change->begins ? VERDICT_OBSERVED : VERDICT_NONE);
 	cJSON *detail, *sources, *owners;
 	char message[640];
+	int rule = rule_find(change->rule);
+
+	if (change->begins && rule >= 0)
+		tally_add(&e->tally, (uint32_t)rule, VERDICT_OBSERVED, WARDEN_NO_INDEX, 0, 1);
 
 	cJSON_AddStringToObject(json, "device", "");
 	cJSON_AddStringToObject(json, "pci", change->subject);

@@ -20,6 +20,7 @@ struct slots;
 struct track;
 struct claim_change;
 struct effect_change;
+struct tally;
 
 struct follower {
 	struct follower *next;
@@ -70,5 +71,13 @@ void events_follow(struct events *events, struct follower *follower);
 void events_unfollow(struct events *events, struct follower *follower);
 
 uint64_t events_count(const struct events *events);
+
+/* How many violations were told, with those that went with another event. */
+const struct tally *events_tally(const struct events *events);
+/* No device and no claim of it is what `is_there` says it is not (any more): its counts end. */
+void events_tally_prune(struct events *events, bool (*is_there)(uint32_t index, uint64_t claim, void *ctx), void *ctx);
+
+/* "observed", "denied", …, and "none". */
+const char *events_verdict_name(uint32_t verdict);
 
 #endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * /metrics, /healthz and /readyz over HTTP/1.1 (RFC 9112): GET and HEAD without a body, one request a connection. Each connection has a
+ * thread of its own, so that a slow reader costs itself alone; how many there are, how long they may last, and how many pages they may
+ * hold are bounded. Of its own, as the libraries for it bring a TLS that wardend does not need and has no room for.
+ */
+#ifndef WARDEN_HTTP_H
+#define WARDEN_HTTP_H
+
+#include "lib/err.h"
+#include "metrics/snapshot.h"
+
+#define HTTP_CONNECTIONS 64 /* who comes then waits for one to end */
+#define HTTP_PAGES 8 /* that are being sent; who asks for more is told to come again */
+#define HTTP_HEAD_MAX 8192 /* bytes of a request */
+
+struct http;
+
+struct http_options {
+	const char *listen; /* the value of the key `metrics` */
+	/* Gives what there is now, to be dropped, as collector_get(). */
+	int (*get)(void *ctx, struct snapshot **snapshot, struct err *err);
+	/* Whether the rule is looked after: 0, or -errno and why not. */
+	int (*ready)(void *ctx, struct err *err);
+	void *ctx;
+	unsigned int head_ms, page_ms; /* for a request to come, and for an answer to be read; 0: 10 and 30 seconds */
+};
+
+/* Both are called in the connections' threads. 0, or -errno with a sentence that names the key. */
+int http_open(struct http **http, const struct http_options *options, struct err *err);
+/* Ends the connections: what `get` and `ready` wait for must come to an end by itself. */
+void http_close(struct http *http);
+
+#endif
