@@ -20,7 +20,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "attach/attach.h"
@@ -35,6 +34,7 @@
 #include "lib/loop.h"
 #include "lib/netns.h"
 #include "lib/notify.h"
+#include "lib/timer.h"
 #include "lib/util.h"
 #include "lib/work.h"
 #include "loader/loader.h"
@@ -58,6 +58,7 @@
 #define ORPHAN_FIRST_MS 100 /* a netns is taken down in steps, its devices come out one after the other */
 #define ORPHAN_MS 2000 /* between two looks at a device that is not clean yet */
 #define FALLBACK_MS 1000
+#define MEND_MS 1000
 #define ATTACH_JOBS 32 /* at once; a kubelet starts ten pods at a time */
 #define RETRY_ATTACH_MS 30000 /* what could not be brought home: its IPAM may answer again, its netns have ended */
 #define STOP_LOOK_MS 100
@@ -83,7 +84,7 @@ struct daemon {
 	struct ring_buffer *ring;
 	struct source ring_source, signal_source, uevent_source, retry_source, cgroups_source, pins_source,
 		sweep_source, orphan_source, fallback_source, packets_source, sync_source, effects_source, stop_source,
-		home_source;
+		mend_source, home_source;
 	int tries_left;
 	bool sweeping, syncing; /* the timers of sweep_source and sync_source run */
 	bool recovering; /* in a thread */
@@ -135,34 +136,17 @@ static int check_namespaces(struct err *err)
 
 /* ---- what wakes the daemon ---- */
 
-/* The timer goes off in that many ms, and where `again`, every so many; 0 stops it. */
-static void timer_set(const struct source *timer, long ms, bool again)
-{
-	const struct timespec when = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-	const struct itimerspec spec = { .it_value = when, .it_interval = again ? when : (struct timespec){} };
-
-	timerfd_settime(timer->fd, 0, &spec, NULL);
-}
-
-/* False: it was stopped or set anew since it woke the loop. */
-static bool timer_fired(const struct source *timer)
-{
-	uint64_t ticks;
-
-	return read(timer->fd, &ticks, sizeof(ticks)) == sizeof(ticks);
-}
-
 static void sweep_later(struct daemon *d)
 {
 	if (!d->sweeping)
-		timer_set(&d->sweep_source, SWEEP_MS, false);
+		timer_once(&d->sweep_source, SWEEP_MS);
 	d->sweeping = true;
 }
 
 static void sync_later(struct daemon *d)
 {
 	if (!d->syncing)
-		timer_set(&d->sync_source, SYNC_MS, false);
+		timer_once(&d->sync_source, SYNC_MS);
 	d->syncing = true;
 }
 
@@ -208,7 +192,20 @@ static void orphans_ready(struct source *source, uint32_t events)
 
 	(void)events;
 	if (timer_fired(source) && track_orphans(d->track, orphan_ended, d))
-		timer_set(source, ORPHAN_MS, false);
+		timer_once(source, ORPHAN_MS);
+}
+
+/* What the programs were not told of (track_mend()), this part was not either. */
+static void mend_ready(struct source *source, uint32_t events)
+{
+	struct daemon *d = CONTAINER_OF(source, struct daemon, mend_source);
+
+	(void)events;
+	if (!timer_fired(source) || !track_mend(d->track))
+		return;
+	timer_once(&d->orphan_source, ORPHAN_FIRST_MS);
+	sync_later(d);
+	pods_moved(d->pods);
 }
 
 /* Where the device cgroup carries the rule: its program can be detached, and is looked after. */
@@ -306,7 +303,7 @@ static int on_event(void *ctx, void *data, size_t size)
 		events_claim(d->events, &change, 0, 0);
 	pods_event(d->pods, ev);
 	if (ev->rule == RULE_NETNS_END && track_claims_in(d->track, ev->arg[0]))
-		timer_set(&d->orphan_source, ORPHAN_FIRST_MS, false);
+		timer_once(&d->orphan_source, ORPHAN_FIRST_MS);
 	return 0;
 }
 
@@ -338,7 +335,7 @@ static void signal_ready(struct source *source, uint32_t events)
 	}
 	pr_info("%u calls still run and are waited for", work_count(d->work));
 	d->stop_ns = boot_ns() + STOP_MS * 1000000ull;
-	timer_set(&d->stop_source, STOP_LOOK_MS, true);
+	timer_each(&d->stop_source, STOP_LOOK_MS);
 }
 
 static void stop_ready(struct source *source, uint32_t events)
@@ -428,7 +425,7 @@ static void retry_ready(struct source *source, uint32_t events)
 		return;
 	attach_rdma(d);
 	if (loader_rdma_attached(d->loader) || --d->tries_left <= 0)
-		timer_set(source, 0, false);
+		timer_once(source, 0);
 }
 
 static void uevent_ready(struct source *source, uint32_t events)
@@ -445,7 +442,7 @@ static void uevent_ready(struct source *source, uint32_t events)
 		return;
 	/* The uevent comes before the module is live, and its BTF with it. */
 	d->tries_left = MODULE_TRIES;
-	timer_set(&d->retry_source, RETRY_MS, true);
+	timer_each(&d->retry_source, RETRY_MS);
 }
 
 /* The kubelet made the cgroup of the pods after wardend had started. */
@@ -525,35 +522,34 @@ static int signal_descriptor(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int add_timer(struct daemon *d, struct source *source, void (*ready)(struct source *, uint32_t), struct err *err)
-{
-	return add_source(d, source, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), ready, "timer", err);
-}
-
 static int open_timers(struct daemon *d, struct err *err)
 {
-	int r = add_timer(d, &d->retry_source, retry_ready, err);
+	int r = timer_open(&d->retry_source, d->loop, retry_ready, err);
 
 	if (!r)
-		r = add_timer(d, &d->sweep_source, sweep_ready, err);
+		r = timer_open(&d->sweep_source, d->loop, sweep_ready, err);
 	if (!r)
-		r = add_timer(d, &d->orphan_source, orphans_ready, err);
+		r = timer_open(&d->orphan_source, d->loop, orphans_ready, err);
 	if (!r)
-		r = add_timer(d, &d->fallback_source, fallback_ready, err);
+		r = timer_open(&d->fallback_source, d->loop, fallback_ready, err);
 	if (!r)
-		r = add_timer(d, &d->sync_source, sync_ready, err);
+		r = timer_open(&d->sync_source, d->loop, sync_ready, err);
 	if (!r)
-		r = add_timer(d, &d->stop_source, stop_ready, err);
+		r = timer_open(&d->stop_source, d->loop, stop_ready, err);
 	if (!r)
-		r = add_timer(d, &d->home_source, home_ready, err);
+		r = timer_open(&d->mend_source, d->loop, mend_ready, err);
 	if (!r)
-		timer_set(&d->home_source, RETRY_ATTACH_MS, true);
+		timer_each(&d->mend_source, MEND_MS);
 	if (!r)
-		r = add_timer(d, &d->effects_source, effects_ready, err);
+		r = timer_open(&d->home_source, d->loop, home_ready, err);
+	if (!r)
+		timer_each(&d->home_source, RETRY_ATTACH_MS);
+	if (!r)
+		r = timer_open(&d->effects_source, d->loop, effects_ready, err);
 	if (!r && d->effects)
-		timer_set(&d->effects_source, d->config.effects_interval * 1000L, true);
+		timer_each(&d->effects_source, d->config.effects_interval * 1000L);
 	if (!r && loader_mechanism(d->loader) == GUARD_DEVICE_CGROUP && d->config.mode == MODE_ENFORCE)
-		timer_set(&d->fallback_source, FALLBACK_MS, true);
+		timer_each(&d->fallback_source, FALLBACK_MS);
 	return r;
 }
 
@@ -640,6 +636,7 @@ static void close_parts(struct daemon *d)
 	work_close(d->work);
 	attach_close(d->attach);
 	util_close(&d->stop_source.fd);
+	util_close(&d->mend_source.fd);
 	util_close(&d->home_source.fd);
 	ring_buffer__free(d->ring);
 	util_close(&d->signal_source.fd);
@@ -740,7 +737,7 @@ static int serve(struct daemon *d, struct err *err)
 	if (work_start(d->work, recover, recovered, d))
 		return fail(err, -ENOMEM, "out of memory");
 	d->recovering = true;
-	timer_set(&d->orphan_source, ORPHAN_FIRST_MS, false);
+	timer_once(&d->orphan_source, ORPHAN_FIRST_MS);
 	if (d->effects)
 		sample_effects(d); /* where the rates begin */
 	notify_ready();
@@ -864,6 +861,7 @@ int main(int argc, char **argv)
 		.fallback_source.fd = -1,
 		.sync_source.fd = -1,
 		.stop_source.fd = -1,
+		.mend_source.fd = -1,
 		.effects_source.fd = -1,
 		.home_source.fd = -1,
 	};

@@ -10,12 +10,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/json.h"
 #include "lib/log.h"
+#include "lib/timer.h"
 #include "lib/util.h"
 
 #define MAX_CLIENTS 64
@@ -207,11 +207,7 @@ void reply_follow(struct reply *reply)
 /* Ticks only while there are connections. */
 static void timer_arm(struct server *s)
 {
-	time_t seconds = s->count ? 1 : 0;
-	struct itimerspec every = { .it_interval.tv_sec = seconds, .it_value.tv_sec = seconds };
-
-	if (timerfd_settime(s->timer.fd, 0, &every, NULL))
-		pr_warn("control timer: %s", strerror(errno));
+	timer_each(&s->timer, s->count ? 1000 : 0);
 }
 
 static void client_close(struct client *c)
@@ -506,14 +502,11 @@ int server_open(struct server **server, struct loop *loop, const struct server_o
 	s->loop = loop;
 	s->options = *options;
 	s->source.ready = server_ready;
-	s->timer.ready = timer_ready;
 	s->timer.fd = -1;
 	s->source.fd = r = listen_at(options->path, err);
 	if (r >= 0)
-		s->timer.fd = r = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (s->source.fd >= 0 && s->timer.fd < 0)
-		r = fail(err, -errno, "control timer: %s", strerror(errno));
-	if (r >= 0 && (loop_add(loop, &s->source, EPOLLIN) || loop_add(loop, &s->timer, EPOLLIN)))
+		r = timer_open(&s->timer, loop, timer_ready, err);
+	if (r >= 0 && loop_add(loop, &s->source, EPOLLIN))
 		r = fail(err, -ENOMEM, "control socket %s: out of memory", options->path);
 	if (r < 0) {
 		server_close(s);

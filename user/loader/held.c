@@ -30,7 +30,7 @@ int held_add(struct held *held, const char *part, const char *name, int fd)
 	return 0;
 }
 
-struct held_pin *held_find(struct held *held, const char *name)
+struct held_pin *held_find(const struct held *held, const char *name)
 {
 	for (size_t i = 0; i < held->count; i++)
 		if (!strcmp(held->pins[i].name, name))

@@ -29,7 +29,7 @@ struct held {
 /* Takes over the descriptor, also on an error. `fd` may be the negative answer of open: then -errno. */
 int held_add(struct held *held, const char *part, const char *name, int fd);
 /* NULL: there is none. */
-struct held_pin *held_find(struct held *held, const char *name);
+struct held_pin *held_find(const struct held *held, const char *name);
 void held_remove(struct held *held, const char *name);
 void held_free(struct held *held);
 

@@ -769,7 +769,7 @@ int loader_map(const struct loader *l, enum loader_map map)
 }
 
 /* The program that the held link of that name runs: an earlier start's own, where it is the same one. */
-static int linked_program(struct loader *l, const char *pin, struct bpf_prog_info *info)
+static int linked_program(const struct loader *l, const char *pin, struct bpf_prog_info *info)
 {
 	const struct held_pin *held = held_find(&l->held, pin);
 	struct bpf_link_info link = {};
@@ -783,7 +783,7 @@ static int linked_program(struct loader *l, const char *pin, struct bpf_prog_inf
 	return fd < 0 || bpf_obj_get_info_by_fd(fd, info, &len) ? -ENOENT : 0;
 }
 
-size_t loader_programs(struct loader *l, struct program_info *infos, size_t max)
+size_t loader_programs(const struct loader *l, struct program_info *infos, size_t max)
 {
 	size_t n = 0;
 
@@ -801,6 +801,22 @@ size_t loader_programs(struct loader *l, struct program_info *infos, size_t max)
 		infos[n++].skipped = info.recursion_misses;
 	}
 	return n;
+}
+
+uint64_t loader_skipped(const struct loader *l, const char *object)
+{
+	uint64_t skipped = 0;
+
+	for (size_t i = 0; i < program_count; i++) {
+		const struct program *p = &programs[i];
+		struct bpf_prog_info info;
+		char pin[64];
+
+		if (!strcmp(objects[p->object].name, object) && l->attached[p->object] &&
+		    !pin_name(p->object, p, pin, sizeof(pin)) && !linked_program(l, pin, &info))
+			skipped += info.recursion_misses;
+	}
+	return skipped;
 }
 
 size_t loader_missing(struct loader *l, void (*visit)(const char *name, void *ctx), void *ctx)

@@ -151,7 +151,9 @@ struct program_info {
 	uint64_t skipped; /* calls that the kernel did not give it: a verdict that was not spoken */
 };
 /* Up to `max` attached programs; returns how many. */
-size_t loader_programs(struct loader *loader, struct program_info *programs, size_t max);
+size_t loader_programs(const struct loader *loader, struct program_info *programs, size_t max);
+/* Calls that the kernel did not give to the programs of an object, by its name, since this start attached them. */
+uint64_t loader_skipped(const struct loader *loader, const char *object);
 
 /* Calls `visit` for each program that was attached and that somebody has detached: how many. */
 size_t loader_missing(struct loader *loader, void (*visit)(const char *name, void *ctx), void *ctx);

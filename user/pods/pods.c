@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "attach/attach.h"
 #include "config/config.h"
 #include "lib/log.h"
+#include "lib/timer.h"
 #include "lib/util.h"
 #include "pods/internal.h"
 
@@ -25,21 +25,6 @@
 
 /* ---- timers ---- */
 
-static void timer_set(const struct source *timer, uint64_t ns)
-{
-	const struct itimerspec spec = { .it_value = { .tv_sec = (time_t)(ns / 1000000000u),
-						       .tv_nsec = (long)(ns % 1000000000u) } };
-
-	timerfd_settime(timer->fd, 0, &spec, NULL);
-}
-
-static bool timer_fired(const struct source *timer)
-{
-	uint64_t ticks;
-
-	return read(timer->fd, &ticks, sizeof(ticks)) == sizeof(ticks);
-}
-
 static void settle_after(struct pods *p, unsigned int ms)
 {
 	uint64_t at = boot_ns() + ms * 1000000ull;
@@ -47,7 +32,7 @@ static void settle_after(struct pods *p, unsigned int ms)
 	if (p->settle_ns && p->settle_ns <= at)
 		return;
 	p->settle_ns = at;
-	timer_set(&p->settle_timer, ms * 1000000ull);
+	timer_once(&p->settle_timer, ms);
 }
 
 /* The devices, once for all that happens until then. */
@@ -274,7 +259,7 @@ static void begin_rounds(struct pods *p)
 	if (!p->asking && answer < next)
 		next = answer;
 	if (next != UINT64_MAX)
-		timer_set(&p->round_timer, next > now ? next - now : REST_MIN_NS);
+		timer_once(&p->round_timer, (next > now ? next - now : REST_MIN_NS) / 1000000 + 1);
 }
 
 void pods_want_answer(struct pods *p)
@@ -346,6 +331,13 @@ static void pod_began(struct pods *p, const struct warden_event *event)
 		settle_soon(p);
 }
 
+void pods_moved(struct pods *p)
+{
+	settle_soon(p);
+	pods_want_answer(p);
+	pods_want_pass(p);
+}
+
 void pods_event(struct pods *p, const struct warden_event *event)
 {
 	if (!p)
@@ -361,9 +353,7 @@ void pods_event(struct pods *p, const struct warden_event *event)
 	case RULE_NETDEV_MOVE:
 	case RULE_EXCLUSIVE_NETDEV_MOVE:
 	case RULE_EXCLUSIVE_ORPHAN:
-		settle_soon(p);
-		pods_want_answer(p);
-		pods_want_pass(p);
+		pods_moved(p);
 		return;
 	default:
 		return;
@@ -419,15 +409,6 @@ static void open_health(struct pods *p)
 	p->health[POD_SOURCE_DEVINFO].on = k->devinfo[0];
 }
 
-static int add_timer(struct pods *p, struct source *timer, void (*ready)(struct source *, uint32_t), struct err *err)
-{
-	timer->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	timer->ready = ready;
-	if (timer->fd < 0 || loop_add(p->options.loop, timer, EPOLLIN))
-		return fail(err, -errno, "timer: %s", strerror(errno));
-	return 0;
-}
-
 int pods_open(struct pods **pods, const struct pods_options *options, struct err *err)
 {
 	struct pods *p = calloc(1, sizeof(*p));
@@ -442,9 +423,9 @@ int pods_open(struct pods **pods, const struct pods_options *options, struct err
 	if (!r)
 		r = work_open(&p->work, options->loop, 2, err);
 	if (!r)
-		r = add_timer(p, &p->settle_timer, settle_ready, err);
+		r = timer_open(&p->settle_timer, options->loop, settle_ready, err);
 	if (!r)
-		r = add_timer(p, &p->round_timer, round_ready, err);
+		r = timer_open(&p->round_timer, options->loop, round_ready, err);
 	if (r) {
 		pods_close(p);
 		return r;

@@ -46,6 +46,8 @@ void pods_close(struct pods *pods);
 
 /* Takes in an event of the kernel, after track_event() and slots_event(). NULL: they are not open yet. */
 void pods_event(struct pods *pods, const struct warden_event *event);
+/* Devices may have moved without an event. */
+void pods_moved(struct pods *pods);
 
 /*
  * The warden attaches a device to a pod, none of whose containers has begun. `cgroup` is what the kubelet has made for it, and id 0

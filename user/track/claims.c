@@ -684,8 +684,11 @@ bool track_idle(struct track *t, const char *device, bool netdev, char *why, siz
 	uint32_t index;
 
 	why[0] = '\0';
-	return device_find(t, device, &index, NULL) || !track_device_get(t, index, &d) ||
-	       device_is_idle(&d, &t->host, netdev, why, size);
+	if (device_find(t, device, &index, NULL) || !track_device_get(t, index, &d) ||
+	    device_is_idle(&d, &t->host, netdev, why, size))
+		return true;
+	return track_mend_moves(t) &&
+	       (!track_device_get(t, index, &d) || device_is_idle(&d, &t->host, netdev, why, size));
 }
 
 /* ---- look-ups ---- */

@@ -31,10 +31,16 @@ int track_open(struct track **track, const struct loader *loader, const struct t
 void track_close(struct track *track);
 
 /*
- * Enters the character devices (from sysfs) and the RDMA devices (by RDMA netlink, in every netns that has
- * a name or a process) that the programs have not seen appear. What they have seen is left as it is.
+ * Enters the character devices (from sysfs) and the RDMA devices (by RDMA netlink, in every netns that has a name or a process)
+ * that the programs have not seen appear, and mends what the kernel did not give them (scan.c).
  */
 void track_scan(struct track *track);
+
+/*
+ * Mends it where the kernel says that it has skipped a program since the last look: to be called once a second. True when it has
+ * looked: there may have been an end of a netns, or a move, that no event tells of.
+ */
+bool track_mend(struct track *track);
 
 /* A device with all that is known of it now. */
 struct tracked_device {

@@ -200,7 +200,13 @@ t_huge() { kubelet_away huge failed proc; }
 t_slow() { kubelet_away slow '(failed|ok)' proc; }
 t_cut() { kubelet_away cut failed proc; }
 
+# By what wardend has read last, which holds as long as the kubelet does not answer.
+nothing_is_granted() {
+	ask resources && [[ "${answer[*]}" != *'"allocated":'[1-9]* ]]
+}
+
 t_gone() {
+	wait_until 30 nothing_is_granted # to another pod of the same name, by the case before
 	kubelet_stop
 	rm -f "$kube_dir/checkpoint"
 	kube_pod a

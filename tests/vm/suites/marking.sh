@@ -5,6 +5,8 @@
 set -uo pipefail
 . "$LAB_REPO/tests/vm/lib.sh"
 . "$LAB_REPO/tests/vm/warden.sh"
+# shellcheck source=../traffic.sh
+. "$LAB_REPO/tests/vm/traffic.sh"
 
 RIGHT=160 # traffic class of DSCP 40, the profile spiderpool
 ECN=162   # the same with an ECN bit, which does not count
@@ -117,27 +119,6 @@ t_kill() {
 
 # ---- real traffic: ib_write_bw between two VFs, in two cgroups of the host's netns ----
 
-# rxe cannot change netns before 7.3, and has no traffic between netns there: the owners are told apart by cgroup alone.
-make_hosts_pods() {
-	local vfs
-	mapfile -t vfs < <(vf_list)
-	# A free VF of each PF, so that what is sent crosses the hub between them; the pods have the first two.
-	vf_a=${vfs[2]} vf_b=${vfs[$((${#vfs[@]} - 1))]}
-	rxe_a=$(vf_rxe "$vf_a") rxe_b=$(vf_rxe "$vf_b")
-	vf_wire "$vf_a" "$vf_b"
-	mkdir -p /sys/fs/cgroup/kubepods.slice/bw-a /sys/fs/cgroup/kubepods.slice/bw-b
-	ctl claim --device "$rxe_a" --pid 1 --cgroup /sys/fs/cgroup/kubepods.slice/bw-a --owner test/bw-a
-	ctl claim --device "$rxe_b" --pid 1 --cgroup /sys/fs/cgroup/kubepods.slice/bw-b --owner test/bw-b
-}
-
-in_cgroup() {
-	(
-		echo "$BASHPID" >"/sys/fs/cgroup/kubepods.slice/$1/cgroup.procs"
-		shift
-		exec "$@"
-	)
-}
-
 # SERVER-CLASS CLIENT-CLASS
 write_bw() {
 	local status=0 server
@@ -149,7 +130,6 @@ write_bw() {
 	[ "$status" = 0 ] || cat "$lab_state/server"
 	return "$status"
 }
-listens() { ss -Hltn "sport = :$1" | grep -q .; }
 
 # CLASS: datagrams, whose class is in an address handle.
 send_ud() {
