@@ -6,7 +6,8 @@
 program=$(command -v prometheus || true)
 if [ -z "$program" ]; then
 	echo 'skip - rdmatop: a fleet from Prometheus # the program prometheus is not installed'
-	exit 0
+	finish
+	exit
 fi
 
 # A port that nobody has now.
