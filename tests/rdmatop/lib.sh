@@ -7,7 +7,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 repo=$(dirname "$(dirname "$here")")
 export rdmatop=${RDMATOP:-$repo/build/rdmatop} # another build of it
 work=$(mktemp -d)
-failures=0
+failures=0 finished=0
 # What the caller's terminal and shell are must not matter.
 unset NO_COLOR COLUMNS LINES TMUX
 export LC_ALL=C.UTF-8
@@ -18,6 +18,7 @@ tmux() { command tmux -L "rdmatop-$$-$server" -f /dev/null "$@"; }
 
 tidy() {
 	local pid
+	[ "$finished" = 1 ] || echo "not ok - rdmatop: $(basename "$0" .sh) ended before its end"
 	tmux kill-server 2>/dev/null || true
 	for pid in $(jobs -p); do kill "$pid" 2>/dev/null || true; done
 	wait 2>/dev/null || true
@@ -60,7 +61,11 @@ fails() {
 # PATTERN [FILE]: how many lines match.
 count() { awk -v pattern="$1" '$0 ~ pattern { n++ } END { print n + 0 }' "${@:2}"; }
 
-finish() { [ "$failures" = 0 ]; }
+# To be called last.
+finish() {
+	finished=1
+	[ "$failures" = 0 ]
+}
 
 record() { "$here/recording.py" "$@"; }
 

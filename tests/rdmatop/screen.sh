@@ -244,6 +244,7 @@ ends_well() {
 		keys "$how"
 		shows 'ended with 0'
 		tmux kill-server
+		server=$server.
 	done
 }
 

@@ -225,7 +225,7 @@ static void pf_with(double rx_pause, int priority)
 	snprintf(line, sizeof(line),
 		 "{\"kind\":\"pf\",\"pf\":\"p\",\"pci\":\"x\",\"priority\":%d,\"priorities\":[{\"priority\":5,\"rx_"
 		 "pause\":%.0f,\"tx_pause\":1},"
-		 "{\"priority\":3,\"rx_pause\":0,\"tx_pause\":0}]}",
+		 "{\"priority\":3,\"rx_pause\":1000,\"tx_pause\":0}]}",
 		 priority, rx_pause);
 	feed_line(&feed, line, strlen(line));
 }

@@ -222,6 +222,7 @@ static void columns_give_way(void **state)
 				least = column_kinds[shown[i]].importance;
 		}
 		assert_true(used <= width);
+		assert_true(pod_width >= (width < COLUMN_POD_LEAST ? width : COLUMN_POD_LEAST));
 		for (enum column c = 0; c < COLUMNS; c++)
 			if (column_kinds[c].importance > least) {
 				bool there = false;

@@ -8,7 +8,7 @@
 const struct column_kind column_kinds[COLUMNS] = {
 	[COLUMN_POD] = { "POD", "pod", "namespace/name of who has it, or the state of a device that nobody has", 40,
 			 100, FIGURES, false },
-	[COLUMN_VF] = { "VF", "vf", "PCI address, without the domain 0000", 12, 62, FIGURES, false },
+	[COLUMN_VF] = { "VF", "vf", "PCI address, without the zeros of its domain", 9, 79, FIGURES, false },
 	[COLUMN_DEVICE] = { "DEVICE", "device", "RDMA device", 10, 80, FIGURES, false },
 	[COLUMN_NETDEV] = { "NETDEV", "netdev", "network interface", 10, 30, FIGURES, false },
 	[COLUMN_LINK] = { "LINK", "link", "speed of a link that is up, else its state", 6, 85, FIGURE_SPEED, false },

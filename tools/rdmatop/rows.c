@@ -98,11 +98,12 @@ bool row_matches(const struct sample *s, size_t device, const char *filter)
 
 /* ---- cells ---- */
 
+/* A domain without its zeros, and 0000 not at all: 3b:00.2, 1:3b:00.2. */
 static void vf_text(const struct sample_device *d, char *to, size_t size)
 {
-	const char *pci = strncmp(d->pci, "0000:", 5) ? d->pci : d->pci + 5;
+	const char *pci = d->pci + strspn(d->pci, "0");
 
-	snprintf(to, size, "%s", *pci ? pci : "-");
+	snprintf(to, size, "%s", !*d->pci ? "-" : *pci == ':' && strchr(pci + 1, ':') ? pci + 1 : pci);
 }
 
 static void link_text(const char *link, const char *up, double speed, char *to, size_t size)
