@@ -117,7 +117,10 @@ static int copy_in_loop(void *ctx)
 static int read_kernel(struct collector *c, struct snapshot *s, struct err *err)
 {
 	_cleanup_free_ struct stats_parent *parents = parents_of(s->model);
-	struct stats_known known = { .parents = parents, .parent_count = s->model->device_count };
+	struct stats_known known = { .parents = parents,
+				     .parent_count = s->model->device_count,
+				     .ports = s->config->qos_netdevs,
+				     .port_count = CONFIG_QOS_NETDEVS };
 	struct stats *stats = NULL;
 	int r;
 

@@ -44,6 +44,7 @@ void read_parent(struct reading *r, struct stats_device *device, char pf_pci[WAR
 /* The port of a PF, once for each address; and those of PFs with VFs that no device is of. */
 void read_port(struct reading *r, const char *pci, const char *netdev);
 void read_other_ports(struct reading *r);
+void read_named_ports(struct reading *r);
 
 /* Where each place is now: those that are nowhere have no path afterwards. */
 void find_places(struct stats_place *places, size_t count);

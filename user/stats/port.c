@@ -156,6 +156,14 @@ static unsigned int count_vfs(const char *pci)
 	return (unsigned int)count;
 }
 
+static const struct stats_pf *find_netdev(const struct stats *s, const char *netdev)
+{
+	for (size_t i = 0; i < s->pf_count; i++)
+		if (!strcmp(s->pfs[i].netdev, netdev))
+			return &s->pfs[i];
+	return NULL;
+}
+
 void read_port(struct reading *r, const char *pci, const char *netdev)
 {
 	_cleanup_close_ int home = -1;
@@ -164,7 +172,7 @@ void read_port(struct reading *r, const char *pci, const char *netdev)
 	struct stats_pf *pf;
 	int error;
 
-	if (find_port(s, pci))
+	if (pci[0] ? find_port(s, pci) : find_netdev(s, netdev))
 		return;
 	pf = reading_place(r, (void **)&s->pfs, &r->pf_room, s->pf_count, sizeof(*pf));
 	home = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -208,5 +216,17 @@ void read_other_ports(struct reading *r)
 			continue;
 		link_name(path, pci, sizeof(pci));
 		read_port(r, pci, entry->d_name);
+	}
+}
+
+void read_named_ports(struct reading *r)
+{
+	char path[PATH_MAX], pci[WARDEN_PARENT_LEN];
+
+	for (size_t i = 0; r->known && i < r->known->port_count && r->known->ports[i][0]; i++) {
+		if (try_snprintf(path, sizeof(path), "/sys/class/net/%s/device", r->known->ports[i]))
+			continue;
+		link_name(path, pci, sizeof(pci));
+		read_port(r, pci, r->known->ports[i]);
 	}
 }

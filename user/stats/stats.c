@@ -172,8 +172,10 @@ static int read_all(struct reading *r, struct err *err)
 		error = -EPROTONOSUPPORT;
 	else
 		error = r->known ? read_places(r, r->known, &self) : netns_for_each(read_netns, r);
-	if (!error || error == -EPROTONOSUPPORT)
+	if (!error || error == -EPROTONOSUPPORT) {
 		read_other_ports(r);
+		read_named_ports(r);
+	}
 	if (r->error)
 		error = r->error;
 	if (error)

@@ -79,10 +79,10 @@ struct stats_priority {
 	uint64_t rx_pause, tx_pause, rx_discards, tx_discards;
 };
 
-/* The port of a PF that has VFs or an RDMA device. */
+/* The port of a PF that has VFs or an RDMA device, or one that the caller has named. */
 struct stats_pf {
 	char netdev[IF_NAMESIZE];
-	char pci[WARDEN_PARENT_LEN];
+	char pci[WARDEN_PARENT_LEN]; /* "": it is no function's */
 	bool up; /* has a carrier */
 	uint64_t speed_mbps; /* 0: not told */
 	unsigned int vfs;
@@ -127,6 +127,9 @@ struct stats_known {
 	size_t place_count;
 	const struct stats_parent *parents; /* in the order of their indexes */
 	size_t parent_count;
+	/* Ports beside those of PFs, up to one that is "": what the caller was told to look at, as a bond over two PFs. */
+	const char (*ports)[IF_NAMESIZE];
+	size_t port_count;
 };
 
 /* The same, of the netns that `known` names and no other ones. */
