@@ -114,6 +114,7 @@ static void negotiation(void **state)
 		{ "application/openmetrics-text;q=0.3, text/plain;q=0.5", EXPOSITION_TEXT },
 		{ "application/openmetrics-text;version=\"1.0.0\"", EXPOSITION_OPENMETRICS },
 		{ "application/openmetrics-textual", EXPOSITION_TEXT },
+		{ "text/plain, application/openmetrics-text", EXPOSITION_OPENMETRICS },
 		{ ",,;;q=,application/openmetrics-text;q", EXPOSITION_OPENMETRICS },
 		{ ";", EXPOSITION_TEXT },
 		{ "application/openmetrics-text;q=nan", EXPOSITION_TEXT },

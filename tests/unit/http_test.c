@@ -51,17 +51,28 @@ static uint16_t free_port(void)
 	return ntohs(a.sin_port);
 }
 
-static int begin(void **state)
+static int begin_with(unsigned int head_ms, unsigned int page_ms)
 {
-	struct http_options options = { .get = get, .ready = ready, .head_ms = 600, .page_ms = 1500 };
+	struct http_options options = { .get = get, .ready = ready, .head_ms = head_ms, .page_ms = page_ms };
 	char listen[64];
 	struct err err;
 
-	(void)state;
 	server = (struct server){ .port = free_port(), .vfs = 4 };
 	snprintf(listen, sizeof(listen), "127.0.0.1:%u", server.port);
 	options.listen = listen;
 	return http_open(&server.http, &options, &err);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	return begin_with(600, 1500);
+}
+
+static int begin_patient(void **state)
+{
+	(void)state;
+	return begin_with(60000, 60000);
 }
 
 static int end(void **state)
@@ -296,7 +307,7 @@ static void ends_at_once(void **state)
 	poll(NULL, 0, 100);
 	http_close(server.http);
 	server.http = NULL;
-	assert_true(boot_ns() - begin_ns < 1200000000ull);
+	assert_true(boot_ns() - begin_ns < 30000000000ull);
 	close(idle);
 	close(slow);
 }
@@ -335,7 +346,7 @@ int main(void)
 		CASE(slow_readers_cost_themselves),
 		CASE(too_many_connections_wait),
 		CASE(many_clients),
-		CASE(ends_at_once),
+		cmocka_unit_test_setup_teardown(ends_at_once, begin_patient, end),
 		CASE(errors_name_the_key),
 	};
 
