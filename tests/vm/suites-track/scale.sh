@@ -14,6 +14,7 @@ set -uo pipefail
 . "$LAB_REPO/tests/vm/track.sh"
 
 owners=64 pods=250 devices=128 rate=${1:-50} parts=6 part_seconds=10 live=20
+metrics=127.0.0.1:9779
 list=$kube_dir/pods.list # what the churn tool says of those that live: NAMESPACE NAME UID CONTAINER PID NETNS
 figures=$kube_dir/figures
 
@@ -138,6 +139,24 @@ t_full() {
 	say "$(memory_of_warden) KiB resident with $pods pods"
 }
 
+# One after the other, and eight at once, which share what is read. Emulation makes each some twenty times dearer than it is.
+t_scrape() {
+	local before n times=() page=$kube_dir/page
+	before=$(cpu_of_warden)
+	for n in 1 2 3 4 5 6 7 8 9; do
+		curl -sf "http://$metrics/metrics" >"$page"
+		times+=("$(awk '$1 == "rdma_warden_scrape_duration_seconds" { printf "%d\n", $2 * 1000000 }' "$page")")
+	done
+	say "$(printf '%s\n' "${times[@]}" | sort -n | sed -n 5p) us for a reading of $devices devices in $owners pods, $((($(cpu_of_warden) - before) * 10 / 9)) ms of CPU for a" \
+		"scrape in all, $(wc -c <"$page") bytes, $(grep -vc '^#' "$page") series"
+	expect 'each device has its pod' test "$(grep -c '^rdma_warden_device_info{.*pod_namespace="churn",pod_name="[^"]' "$page")" = "$devices"
+	for n in 1 2 3 4 5 6 7 8; do curl -sf "http://$metrics/metrics" >"$page.$n" & done
+	wait
+	expect 'all eight have it whole' test "$(cat "$page".? | grep -c '^rdma_warden_device_info{.*pod_namespace="churn"')" = $((devices * 8))
+	say "$(memory_of_warden) KiB resident after that"
+	memory_is_bounded
+}
+
 t_idle() {
 	local before
 	before=$(cpu_of_warden)
@@ -217,6 +236,7 @@ tell_api
 track_warden "$(kube_keys)" || exit 1
 run_case "$devices devices in $owners pods" t_devices
 run_case "$pods pods" t_full
+run_case 'scrapes of all of it' t_scrape
 run_case 'without churn' t_idle
 run_case "$((rate * parts * part_seconds)) pods come and go" t_churn
 run_case 'what one of them costs' t_calls
