@@ -10,7 +10,7 @@
 #include "lib/util.h"
 #include "rdmatop/source.h"
 #include "report/text.h"
-#include "stats/stats.h"
+#include "stats/items.h"
 
 struct kernel_source {
 	struct source source; /* first */
@@ -58,97 +58,19 @@ static void feed_node(struct feed *feed, const struct stats *stats, const struct
 	feed_item(feed, json);
 }
 
-static void feed_pf(struct feed *feed, const struct stats_pf *pf)
+/* Takes the item apart. */
+static void hand_over(struct feed *feed, cJSON *json)
 {
-	_cleanup_(json_free) cJSON *json = cJSON_CreateObject();
-	cJSON *list;
-
-	cJSON_AddStringToObject(json, "kind", "pf");
-	cJSON_AddStringToObject(json, "pf", pf->netdev);
-	cJSON_AddStringToObject(json, "pci", pf->pci);
-	cJSON_AddStringToObject(json, "link", pf->up ? "up" : "down");
-	put(json, "speed_mbps", pf->speed_mbps);
-	put(json, "vfs", pf->vfs);
-	list = cJSON_AddArrayToObject(json, "priorities");
-	for (unsigned int p = 0; pf->has_priorities && p < STATS_PRIORITIES; p++) {
-		cJSON *one = cJSON_CreateObject();
-
-		put(one, "priority", p);
-		put(one, "rx_pause", pf->priority[p].rx_pause);
-		put(one, "tx_pause", pf->priority[p].tx_pause);
-		put(one, "rx_discards", pf->priority[p].rx_discards);
-		put(one, "tx_discards", pf->priority[p].tx_discards);
-		cJSON_AddItemToArray(list, one);
-	}
 	feed_item(feed, json);
-}
-
-static void put_counters(cJSON *json, const char *key, const struct stats_counters *counters)
-{
-	cJSON *list = cJSON_AddObjectToObject(json, key);
-
-	for (size_t i = 0; i < counters->count; i++)
-		put(list, counters->counter[i].name, counters->counter[i].value);
-}
-
-static void put_place(cJSON *json, const struct stats_device *d)
-{
-	cJSON *netns = cJSON_AddObjectToObject(json, "netns");
-	char guid[32];
-
-	put(netns, "inode", d->netns.inum);
-	cJSON_AddStringToObject(json, "device", d->name);
-	put(json, "index", d->index);
-	cJSON_AddStringToObject(json, "pci", d->pci);
-	cJSON_AddStringToObject(json, "pf", d->pf);
-	cJSON_AddStringToObject(json, "netdev", d->netdev);
-	text_guid(d->node_guid, guid, sizeof(guid));
-	cJSON_AddStringToObject(json, "node_guid", guid);
-	cJSON_AddStringToObject(json, "link", d->link);
-	put(json, "speed_mbps", d->speed_mbps);
-	put(json, "mtu", d->mtu);
-}
-
-static void feed_device(struct feed *feed, const struct stats_device *d)
-{
-	_cleanup_(json_free) cJSON *json = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(json, "kind", "device");
-	put_place(json, d);
-	put(json, "qps", d->usage.qp);
-	put(json, "mrs", d->usage.mr);
-	put(json, "mr_bytes", d->mr_bytes);
-	put(json, "cqs", d->usage.cq);
-	put(json, "pds", d->usage.pd);
-	put(json, "contexts", d->usage.ctx);
-	put(json, "connections", d->connections);
-	cJSON_AddStringToObject(json, "traffic", stats_traffic_name(d->traffic.source));
-	put(json, "rx_bytes", d->traffic.rx_bytes);
-	put(json, "tx_bytes", d->traffic.tx_bytes);
-	put(json, "rx_packets", d->traffic.rx_packets);
-	put(json, "tx_packets", d->traffic.tx_packets);
-	put(json, "tx_messages", d->tx_messages);
-	put(json, "rx_messages", d->rx_messages);
-	put_counters(json, "counters", &d->rdma);
-	put_counters(json, "ethtool", &d->ethtool);
-	feed_item(feed, json);
+	cJSON_Delete(json);
 }
 
 static int feed_qp(const struct stats_qp *qp, void *ctx)
 {
-	_cleanup_(json_free) cJSON *json = cJSON_CreateObject();
+	cJSON *json = stats_qp_item(qp);
 
 	cJSON_AddStringToObject(json, "kind", "qp");
-	put(json, "qpn", qp->qpn);
-	put(json, "remote_qpn", qp->remote_qpn);
-	cJSON_AddStringToObject(json, "type", qp->type);
-	cJSON_AddStringToObject(json, "state", qp->state);
-	put(json, "pid", qp->pid);
-	cJSON_AddStringToObject(json, "comm", qp->comm);
-	cJSON_AddStringToObject(json, "peer", qp->peer);
-	if (qp->traffic_class_known)
-		put(json, "dscp", qp->traffic_class_known - 1);
-	feed_item(ctx, json);
+	hand_over(ctx, json);
 	return 0;
 }
 
@@ -170,9 +92,9 @@ static int kernel_read(struct source *source, const char *device, struct feed *f
 		return r;
 	feed_node(feed, stats, &why);
 	for (size_t i = 0; i < stats->pf_count; i++)
-		feed_pf(feed, &stats->pfs[i]);
+		hand_over(feed, stats_pf_item(&stats->pfs[i]));
 	for (size_t i = 0; i < stats->device_count; i++)
-		feed_device(feed, &stats->devices[i]);
+		hand_over(feed, stats_device_item(&stats->devices[i], &stats->devices[i].traffic));
 	/* A device that has just gone has no queue pairs. */
 	for (size_t i = 0; i < stats->device_count; i++)
 		if (is_called(&stats->devices[i], device))

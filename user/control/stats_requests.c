@@ -12,6 +12,7 @@
 #include "lib/version.h"
 #include "metrics/collector.h"
 #include "report/text.h"
+#include "stats/items.h"
 #include "track/track.h"
 
 #define ANSWER_MAX (64 << 20)
@@ -134,32 +135,11 @@ static cJSON *node_json(const struct snapshot *s)
 	return json;
 }
 
-static void priorities_json(const struct stats_pf *pf, cJSON *list)
-{
-	for (unsigned int p = 0; pf->has_priorities && p < STATS_PRIORITIES; p++) {
-		cJSON *one = cJSON_CreateObject();
-
-		number(one, "priority", p);
-		number(one, "rx_pause", pf->priority[p].rx_pause);
-		number(one, "tx_pause", pf->priority[p].tx_pause);
-		number(one, "rx_discards", pf->priority[p].rx_discards);
-		number(one, "tx_discards", pf->priority[p].tx_discards);
-		cJSON_AddItemToArray(list, one);
-	}
-}
-
 static cJSON *pf_json(const struct snapshot *s, size_t i)
 {
 	const struct qos_profile *profile = &s->config->profile;
-	const struct stats_pf *pf = &s->stats->pfs[i];
-	cJSON *json = cJSON_CreateObject();
+	cJSON *json = stats_pf_item(&s->stats->pfs[i]);
 
-	cJSON_AddStringToObject(json, "kind", "pf");
-	cJSON_AddStringToObject(json, "pf", pf->netdev);
-	cJSON_AddStringToObject(json, "pci", pf->pci);
-	cJSON_AddStringToObject(json, "link", pf->up ? "up" : "down");
-	number(json, "speed_mbps", pf->speed_mbps);
-	number(json, "vfs", pf->vfs);
 	if (profile->name[0])
 		number(json, "priority", profile->priority);
 	else
@@ -168,79 +148,35 @@ static cJSON *pf_json(const struct snapshot *s, size_t i)
 		cJSON_AddBoolToObject(json, "pfc", s->pfc[i].on >> profile->priority & 1);
 	else
 		cJSON_AddNullToObject(json, "pfc");
-	priorities_json(pf, cJSON_AddArrayToObject(json, "priorities"));
 	return json;
 }
 
-static void counters_json(const struct stats_counters *counters, cJSON *json)
-{
-	for (size_t i = 0; i < counters->count; i++)
-		number(json, counters->counter[i].name, counters->counter[i].value);
-}
-
-static void identity_json(const struct snapshot *s, const struct snapshot_device *d, cJSON *json)
+/* What the kernel tells of a device, and whose it is. */
+static cJSON *device_json(const struct snapshot *s, const struct snapshot_device *d)
 {
 	const struct tracked_device *t = d->model ? &d->model->tracked : NULL;
-	const struct stats_device *k = d->stats;
+	cJSON *json = stats_device_item(d->stats, &d->traffic);
 	bool claimed = t && t->claimed;
-	char guid[32], name[128];
-	cJSON *netns;
+	char name[128];
 
-	cJSON_AddStringToObject(json, "device", k->name);
-	number(json, "port", 1);
-	number(json, "index", k->index);
-	cJSON_AddStringToObject(json, "pci", k->pci);
-	cJSON_AddStringToObject(json, "pf", k->pf);
-	cJSON_AddStringToObject(json, "netdev", k->netdev);
-	text_guid(k->node_guid, guid, sizeof(guid));
-	cJSON_AddStringToObject(json, "node_guid", guid);
-	text_guid(k->sys_image_guid, guid, sizeof(guid));
-	cJSON_AddStringToObject(json, "sys_image_guid", guid);
-	netns = cJSON_AddObjectToObject(json, "netns");
-	number(netns, "inode", k->netns.inum);
-	snapshot_netns(s, k->netns.cookie, name, sizeof(name));
-	cJSON_AddStringToObject(netns, "name", name);
+	snapshot_netns(s, d->stats->netns.cookie, name, sizeof(name));
+	cJSON_AddStringToObject(cJSON_GetObjectItem(json, "netns"), "name", name);
 	cJSON_AddStringToObject(json, "state", d->state);
 	cJSON_AddStringToObject(json, "owner", claimed ? t->claim.owner : "");
 	cJSON_AddStringToObject(json, "claim_source", claimed ? t->claim.source : "");
 	cJSON_AddStringToObject(json, "resource", d->model ? d->model->resource : "");
-	cJSON_AddItemToObject(json, "pod", pod_of_device_json(s->model, k->index));
-}
-
-static void state_json(const struct snapshot_device *d, cJSON *json)
-{
-	const struct stats_device *k = d->stats;
-
-	cJSON_AddStringToObject(json, "link", k->link);
-	number(json, "speed_mbps", k->speed_mbps);
-	number(json, "mtu", k->mtu);
-	number(json, "qps", k->usage.qp);
-	number(json, "mrs", k->usage.mr);
-	number(json, "mr_bytes", k->mr_bytes);
-	number(json, "cqs", k->usage.cq);
-	number(json, "pds", k->usage.pd);
-	number(json, "contexts", k->usage.ctx);
-	number(json, "connections", k->connections);
+	cJSON_AddItemToObject(json, "pod", pod_of_device_json(s->model, d->stats->index));
 	cJSON_AddStringToObject(json, "marking", d->marking);
 	number(json, "marked_right", d->marked_right);
 	number(json, "marked_wrong", d->marked_wrong);
 	number(json, "violations", d->violations);
-	cJSON_AddStringToObject(json, "traffic", stats_traffic_name(d->traffic.source));
-	number(json, "rx_bytes", d->traffic.rx_bytes);
-	number(json, "tx_bytes", d->traffic.tx_bytes);
-	number(json, "rx_packets", d->traffic.rx_packets);
-	number(json, "tx_packets", d->traffic.tx_packets);
-	number(json, "tx_messages", k->tx_messages);
-	number(json, "rx_messages", k->rx_messages);
-	counters_json(&k->rdma, cJSON_AddObjectToObject(json, "counters"));
-	counters_json(&k->ethtool, cJSON_AddObjectToObject(json, "ethtool"));
+	return json;
 }
 
 static void run_stats(void *ctx)
 {
 	struct job *job = ctx;
 	struct snapshot *s;
-	cJSON *json;
 
 	job->error = collector_get(job->services->collector, &s, &job->err);
 	if (job->error)
@@ -248,13 +184,8 @@ static void run_stats(void *ctx)
 	add_line(job, node_json(s));
 	for (size_t i = 0; i < s->stats->pf_count; i++)
 		add_line(job, pf_json(s, i));
-	for (size_t i = 0; i < s->stats->device_count; i++) {
-		json = cJSON_CreateObject();
-		cJSON_AddStringToObject(json, "kind", "device");
-		identity_json(s, &s->devices[i], json);
-		state_json(&s->devices[i], json);
-		add_line(job, json);
-	}
+	for (size_t i = 0; i < s->stats->device_count; i++)
+		add_line(job, device_json(s, &s->devices[i]));
 	snapshot_drop(s);
 }
 
@@ -270,23 +201,9 @@ int handle_stats(void *ctx, const cJSON *args, struct reply *reply, struct err *
 
 static int add_qp(const struct stats_qp *qp, void *ctx)
 {
-	cJSON *json = cJSON_CreateObject();
-	char comm[sizeof(qp->comm) + 1];
 	struct job *job = ctx;
 
-	number(json, "qpn", qp->qpn);
-	cJSON_AddStringToObject(json, "type", qp->type);
-	cJSON_AddStringToObject(json, "state", qp->state);
-	number(json, "remote_qpn", qp->remote_qpn);
-	number(json, "pid", qp->pid);
-	text_from_bytes(qp->comm, sizeof(qp->comm), comm, sizeof(comm));
-	cJSON_AddStringToObject(json, "comm", comm);
-	cJSON_AddStringToObject(json, "peer", qp->peer);
-	if (qp->traffic_class_known)
-		number(json, "dscp", qp->traffic_class_known - 1);
-	else
-		cJSON_AddNullToObject(json, "dscp");
-	add_line(job, json);
+	add_line(job, stats_qp_item(qp));
 	return job->error;
 }
 
