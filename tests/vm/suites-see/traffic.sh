@@ -145,14 +145,20 @@ t_wrong_mark() {
 	expect 'by DSCP' test "$(page | awk '/^rdma_warden_roce_packets_total{.*pod_name="beta"/ && /direction="out"/ && /dscp="26"/ { print $NF }')" -gt 0
 }
 
-# On a terminal, where it stays on: within one refresh, which is a second here.
+# On a terminal, where it stays on: within one refresh, which is a second here. With --scratch, what it shows is kept there with its
+# colours (tests/tools/capture-svg.py makes a picture of it).
 t_on_the_screen() {
-	local before
-	tmux -L lab -f /dev/null new-session -d -x 120 -y 30 "rdmatop --socket $warden_socket"
+	local before traffic
+	tmux -L lab -f /dev/null new-session -d -x 132 -y 24 "env TERM=screen-256color rdmatop --socket $warden_socket"
 	wait_until 20 screen_has 'test/beta'
 	before=$(top -j -n 1 | jq '[.devices[] | select(.pod == "beta") | .violations] | add')
 	refused pod_exec alpha uverbs open "$(pod_uverbs beta)"
 	wait_until 2 screen_has "test/beta.* wrong +$((before + 1))"
+	write_bw --tclass $right -n 1500 >"$lab_state/traffic" 2>&1 &
+	traffic=$!
+	wait_until 30 screen_has 'test/beta.* [0-9.]+M +[0-9.]+[kM]?.*[▁▂▃▄▅▆▇█]{3}'
+	tmux -L lab capture-pane -e -N -p >"$LAB_SCRATCH/rdmatop.screen"
+	wait "$traffic"
 	tmux -L lab kill-server
 }
 screen_has() { tmux -L lab capture-pane -p >"$lab_state/screen" && grep -qE "$1" "$lab_state/screen"; }
