@@ -63,6 +63,7 @@ static void world_device(struct stats_device *d, uint32_t index, const char *nam
 	world_counter(&d->ethtool, "tx_vport_rdma_unicast_bytes", 18014398509481985ull);
 	world_counter(&d->ethtool, "rx_prio5_pause", 77);
 	d->traffic = (struct stats_traffic){ .source = STATS_TRAFFIC_VPORT,
+					     .has_bytes = true,
 					     .rx_bytes = 1000 * index,
 					     .tx_bytes = 18014398509481985ull };
 }

@@ -392,26 +392,6 @@ static const struct field device_fields[] = {
 	NUMBER_FIELD(sample_device, violations),
 };
 
-static void forget(struct sample_device *d, enum sample_rate one, enum sample_rate other)
-{
-	d->count[one].known = d->count[other].known = false;
-}
-
-/* Zeros that say that nobody counts are no zeros. */
-static void forget_uncounted(struct sample_device *d)
-{
-	bool none = !strcmp(d->traffic, "none");
-
-	if (none || (!strcmp(d->traffic, "hw") && !d->count[RATE_TX_BYTES].value && !d->count[RATE_RX_BYTES].value))
-		forget(d, RATE_TX_BYTES, RATE_RX_BYTES);
-	if (none)
-		forget(d, RATE_TX_PACKETS, RATE_RX_PACKETS);
-	if (!d->count[RATE_TX_MESSAGES].value && !d->count[RATE_RX_MESSAGES].value)
-		forget(d, RATE_TX_MESSAGES, RATE_RX_MESSAGES);
-	if (!d->speed_mbps.value)
-		d->speed_mbps.known = false;
-}
-
 static void take_device(struct sample *s, const cJSON *item)
 {
 	size_t node = node_of(s, item);
@@ -421,7 +401,6 @@ static void take_device(struct sample *s, const cJSON *item)
 		return;
 	d->node = node;
 	read_fields(s, item, device_fields, ARRAY_SIZE(device_fields), d);
-	forget_uncounted(d);
 }
 
 static void read_priorities(struct sample *s, void *to, const cJSON *list)

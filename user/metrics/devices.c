@@ -71,12 +71,6 @@ static bool speed(const struct snapshot_device *d, uint64_t *value)
 	return d->stats->speed_mbps;
 }
 
-static bool has_bytes(const struct snapshot_device *d)
-{
-	return d->traffic.source == STATS_TRAFFIC_VPORT || d->traffic.source == STATS_TRAFFIC_PORT ||
-	       d->traffic.source == STATS_TRAFFIC_PACKETS || d->traffic.rx_bytes || d->traffic.tx_bytes;
-}
-
 #define FIGURE(function, expression, told)                                     \
 	static bool function(const struct snapshot_device *d, uint64_t *value) \
 	{                                                                      \
@@ -90,8 +84,8 @@ FIGURE(region_bytes, d->stats->mr_bytes, true)
 FIGURE(completion_queues, d->stats->usage.cq, true)
 FIGURE(contexts, d->stats->usage.ctx, true)
 FIGURE(connections, d->stats->connections, true)
-FIGURE(rx_bytes, d->traffic.rx_bytes, has_bytes(d))
-FIGURE(tx_bytes, d->traffic.tx_bytes, has_bytes(d))
+FIGURE(rx_bytes, d->traffic.rx_bytes, d->traffic.has_bytes)
+FIGURE(tx_bytes, d->traffic.tx_bytes, d->traffic.has_bytes)
 FIGURE(rx_packets, d->traffic.rx_packets, d->traffic.source != STATS_TRAFFIC_NONE)
 FIGURE(tx_packets, d->traffic.tx_packets, d->traffic.source != STATS_TRAFFIC_NONE)
 

@@ -280,12 +280,11 @@ static uint64_t violations_of(const struct snapshot *s, const struct snapshot_de
 /* Where the device has no counter of bytes, the packets of soft RoCE on the VF's netdev are its traffic. */
 static void take_packets(const struct snapshot *s, struct snapshot_device *d)
 {
-	struct stats_traffic t = { .source = STATS_TRAFFIC_PACKETS };
+	struct stats_traffic t = { .source = STATS_TRAFFIC_PACKETS, .has_bytes = true };
 	bool any = false;
 
 	d->traffic = d->stats->traffic;
-	if (d->traffic.rx_bytes || d->traffic.tx_bytes ||
-	    (d->traffic.source != STATS_TRAFFIC_NONE && d->traffic.source != STATS_TRAFFIC_HW))
+	if (d->traffic.has_bytes)
 		return;
 	for (size_t i = 0; i < s->flow_count; i++) {
 		const struct snapshot_flow *f = &s->flows[i];

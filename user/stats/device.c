@@ -60,7 +60,7 @@ static bool add(const struct stats_counters *list, const char *name, uint64_t *s
 static bool by_vport(struct stats_device *d)
 {
 	const struct stats_counters *e = &d->ethtool;
-	struct stats_traffic t = { .source = STATS_TRAFFIC_VPORT };
+	struct stats_traffic t = { .source = STATS_TRAFFIC_VPORT, .has_bytes = true };
 
 	if (!add(e, "rx_vport_rdma_unicast_bytes", &t.rx_bytes) || !add(e, "tx_vport_rdma_unicast_bytes", &t.tx_bytes))
 		return false;
@@ -81,17 +81,16 @@ static bool by_vport(struct stats_device *d)
 static bool by_hw(struct stats_device *d)
 {
 	struct stats_traffic t = { .source = STATS_TRAFFIC_HW };
-	bool bytes = false;
 
 	if (add(&d->rdma, "rx_bytes", &t.rx_bytes) && add(&d->rdma, "tx_bytes", &t.tx_bytes)) {
-		bytes = true;
+		t.has_bytes = true;
 		add(&d->rdma, "rx_pkts", &t.rx_packets);
 		add(&d->rdma, "tx_pkts", &t.tx_packets);
 	} else if (!add(&d->rdma, "rcvd_pkts", &t.rx_packets) || !add(&d->rdma, "sent_pkts", &t.tx_packets)) {
 		return false;
 	}
 	d->traffic = t;
-	return bytes;
+	return t.has_bytes;
 }
 
 static int port_counter(int folder, const char *name, uint64_t unit, uint64_t *value)
@@ -136,7 +135,7 @@ static int counters_folder(struct reading *r, const char *device)
 /* In units of four bytes (IBTA, PortCounters). */
 static void by_port(struct reading *r, struct stats_device *d)
 {
-	struct stats_traffic t = { .source = STATS_TRAFFIC_PORT };
+	struct stats_traffic t = { .source = STATS_TRAFFIC_PORT, .has_bytes = true };
 	_cleanup_close_ int folder = counters_folder(r, d->name);
 
 	if (folder < 0 || port_counter(folder, "port_rcv_data", 4, &t.rx_bytes) ||
@@ -157,9 +156,9 @@ static void messages(struct stats_device *d)
 					    "rdma_sends" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(received); i++)
-		add(&d->rdma, received[i], &d->rx_messages);
+		d->has_rx_messages |= add(&d->rdma, received[i], &d->rx_messages);
 	for (size_t i = 0; i < ARRAY_SIZE(sent); i++)
-		add(&d->rdma, sent[i], &d->tx_messages);
+		d->has_tx_messages |= add(&d->rdma, sent[i], &d->tx_messages);
 }
 
 /* ---- the device ---- */

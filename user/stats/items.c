@@ -8,6 +8,15 @@ static void number(cJSON *json, const char *name, uint64_t value)
 	cJSON_AddNumberToObject(json, name, (double)value);
 }
 
+/* Null where nobody counts it. */
+static void counted(cJSON *json, const char *name, bool known, uint64_t value)
+{
+	if (known)
+		number(json, name, value);
+	else
+		cJSON_AddNullToObject(json, name);
+}
+
 static void add_priority(cJSON *list, unsigned int priority, const struct stats_priority *counts)
 {
 	cJSON *json = cJSON_CreateObject();
@@ -28,7 +37,7 @@ cJSON *stats_pf_item(const struct stats_pf *pf)
 	cJSON_AddStringToObject(json, "pf", pf->netdev);
 	cJSON_AddStringToObject(json, "pci", pf->pci);
 	cJSON_AddStringToObject(json, "link", pf->up ? "up" : "down");
-	number(json, "speed_mbps", pf->speed_mbps);
+	counted(json, "speed_mbps", pf->speed_mbps, pf->speed_mbps);
 	number(json, "vfs", pf->vfs);
 	list = cJSON_AddArrayToObject(json, "priorities");
 	for (unsigned int p = 0; pf->has_priorities && p < STATS_PRIORITIES; p++)
@@ -56,7 +65,7 @@ static void add_identity(cJSON *json, const struct stats_device *d)
 static void add_state(cJSON *json, const struct stats_device *d)
 {
 	cJSON_AddStringToObject(json, "link", d->link);
-	number(json, "speed_mbps", d->speed_mbps);
+	counted(json, "speed_mbps", d->speed_mbps, d->speed_mbps);
 	number(json, "mtu", d->mtu);
 	number(json, "qps", d->usage.qp);
 	number(json, "mrs", d->usage.mr);
@@ -65,17 +74,17 @@ static void add_state(cJSON *json, const struct stats_device *d)
 	number(json, "pds", d->usage.pd);
 	number(json, "contexts", d->usage.ctx);
 	number(json, "connections", d->connections);
-	number(json, "tx_messages", d->tx_messages);
-	number(json, "rx_messages", d->rx_messages);
+	counted(json, "tx_messages", d->has_tx_messages, d->tx_messages);
+	counted(json, "rx_messages", d->has_rx_messages, d->rx_messages);
 }
 
 static void add_traffic(cJSON *json, const struct stats_traffic *t)
 {
 	cJSON_AddStringToObject(json, "traffic", stats_traffic_name(t->source));
-	number(json, "rx_bytes", t->rx_bytes);
-	number(json, "tx_bytes", t->tx_bytes);
-	number(json, "rx_packets", t->rx_packets);
-	number(json, "tx_packets", t->tx_packets);
+	counted(json, "rx_bytes", t->has_bytes, t->rx_bytes);
+	counted(json, "tx_bytes", t->has_bytes, t->tx_bytes);
+	counted(json, "rx_packets", t->source != STATS_TRAFFIC_NONE, t->rx_packets);
+	counted(json, "tx_packets", t->source != STATS_TRAFFIC_NONE, t->tx_packets);
 }
 
 static void add_counters(cJSON *json, const struct stats_counters *counters)

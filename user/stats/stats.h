@@ -51,6 +51,7 @@ const char *stats_traffic_name(enum stats_traffic_source source);
 /* As the wire has it, since the device came up. */
 struct stats_traffic {
 	enum stats_traffic_source source;
+	bool has_bytes; /* else nobody counts them */
 	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets;
 };
 
@@ -69,7 +70,8 @@ struct stats_device {
 	uint64_t mr_bytes; /* registered, by all processes */
 	uint32_t connections; /* rdma_cm ids that are connected */
 	struct stats_traffic traffic;
-	uint64_t tx_messages, rx_messages; /* requests; 0 where the driver does not count them */
+	bool has_tx_messages, has_rx_messages; /* the driver counts them */
+	uint64_t tx_messages, rx_messages; /* requests */
 	struct stats_counters rdma; /* RDMA netlink, port 1 */
 	struct stats_counters
 		ethtool; /* of the netdev, those with "vport" in their name alone, and prioN_pause and prioN_discards */
