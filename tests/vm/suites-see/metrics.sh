@@ -258,6 +258,22 @@ t_cost() {
 	expect 'others cost nothing' test $((crowded - some)) -le 100
 }
 
+# Where netns do not tell whose a device is: one whose netdev is in a pod, and one of a hostNetwork pod. The others are nobody's.
+t_shared() {
+	rdma_mode shared
+	warden_start "$keys"
+	pod_create inside --vf next --rdma hcasim
+	pod_create beside --host --vf next --rdma hcasim
+	claim inside
+	claim beside
+	scrape
+	sample_is 0 'rdma_warden_exclusive_mode'
+	sample_is 1 'rdma_warden_device_info{' "pci=\"$(pod_vf inside)\"" 'pod_namespace="test",pod_name="inside"'
+	sample_is 1 'rdma_warden_device_info{' "pci=\"$(pod_vf beside)\"" 'pod_namespace="test",pod_name="beside"'
+	sample_is 0 'rdma_np_cnp_sent_total{' "rdma_parent_name=\"$(cd "/sys/bus/pci/devices/$(pod_vf inside)/physfn/net" && echo *)\"" 'pod_namespace="test",pod_name="inside"'
+	expect 'no other device has a pod' test "$(grep '^rdma_warden_device_info{' "$page" | grep -vc 'pod_name=""')" = 2
+}
+
 # NAME FUNCTION: what a case that failed has left does not make the next.
 run_see() {
 	local path
@@ -285,5 +301,6 @@ run_see 'formats, endpoints and methods' t_http
 run_see 'scrapes at once share a reading' t_shared_reading
 run_see 'what a scrape costs' t_cost
 run_see 'an address that is taken, none, and IPv6' t_bind
+run_see 'shared mode, and a hostNetwork pod' t_shared
 warden_unload
 suite_end
