@@ -20,6 +20,8 @@ static struct server {
 	atomic_bool held; /* it takes until this is over */
 	bool broken, unready;
 	size_t vfs;
+	pthread_mutex_t lock; /* of what all are given */
+	struct snapshot *snapshot;
 } server;
 
 static int get(void *ctx, struct snapshot **snapshot, struct err *err)
@@ -30,7 +32,12 @@ static int get(void *ctx, struct snapshot **snapshot, struct err *err)
 		poll(NULL, 0, 10);
 	if (server.broken)
 		return fail(err, -ECANCELED, "wardend is stopping");
-	*snapshot = world_snapshot(server.vfs);
+	pthread_mutex_lock(&server.lock);
+	if (!server.snapshot)
+		server.snapshot = world_snapshot(server.vfs);
+	snapshot_hold(server.snapshot);
+	*snapshot = server.snapshot;
+	pthread_mutex_unlock(&server.lock);
 	return 0;
 }
 
@@ -59,7 +66,7 @@ static int begin_with(unsigned int head_ms, unsigned int page_ms)
 	char listen[64];
 	struct err err;
 
-	server = (struct server){ .port = free_port(), .vfs = 4 };
+	server = (struct server){ .port = free_port(), .vfs = 4, .lock = PTHREAD_MUTEX_INITIALIZER };
 	snprintf(listen, sizeof(listen), "127.0.0.1:%u", server.port);
 	options.listen = listen;
 	return http_open(&server.http, &options, &err);
@@ -81,6 +88,7 @@ static int end(void **state)
 {
 	(void)state;
 	http_close(server.http);
+	snapshot_drop(server.snapshot);
 	return 0;
 }
 
