@@ -12,7 +12,7 @@ comma := ,
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@))
 
-PKGS := libbpf libcjson libmnl libelf zlib libprotobuf-c
+PKGS := libbpf libcjson libmnl libelf zlib libprotobuf-c libmicrohttpd
 CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
 	  -Wundef -Wvla -Wwrite-strings -Wold-style-definition -Wpointer-arith -Werror
 CFLAGS += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer, \

@@ -43,16 +43,28 @@ t_owner_works() {
 	done
 }
 
-resident_kib() { sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$(cat "$warden_dir/pid")/status"; }
+# The ring of events is memory once, but libbpf maps it twice, end to end behind a page of its own, so that an event that wraps around
+# is whole in one place; VmRSS counts a page once for each place where it is mapped. This is what was counted again, in KiB.
+counted_twice_kib() {
+	local ring
+	ring=$(bpftool -j map show | jq -e 'map(select(.type == "ringbuf" and .name == "events"))[0].max_entries / 1024') || return
+	awk -v ring="$ring" '
+		/^[0-9a-f]+-[0-9a-f]+ / { of_map = / anon_inode:bpf-map$/ }
+		$1 == "Size:" { of_ring = of_map && $2 == 4 + 2 * ring }
+		$1 == "Rss:" && of_ring && $2 > ring { twice = $2 - ring < ring ? $2 - ring : ring }
+		END { print twice + 0 }' "/proc/$(cat "$warden_dir/pid")/smaps"
+}
 
-# Sets slowest and most as long as the process lives.
+vmrss_kib() { sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$(cat "$warden_dir/pid")/status"; }
+
+# Sets slowest and most (VmRSS) as long as the process lives.
 watch_wardend() {
 	local begin took now
 	slowest=0 most=0
 	while kill -0 "$1" 2>/dev/null; do
 		begin=${EPOCHREALTIME/./}
 		ctl status >/dev/null
-		took=$(((${EPOCHREALTIME/./} - begin) / 1000)) now=$(resident_kib)
+		took=$(((${EPOCHREALTIME/./} - begin) / 1000)) now=$(vmrss_kib)
 		[ "$took" -le "$slowest" ] || slowest=$took
 		[ "$now" -le "$most" ] || most=$now
 		pause 0.2
@@ -69,20 +81,22 @@ told() {
 all_told() { [ "$(($(told "$1") + $(lost) - lost_before))" = "$opens" ]; }
 
 t_flood() {
-	local before flood pid lines
+	local before flood pid lines twice
 	forget_events
-	lost_before=$(lost) before=$(resident_kib)
+	lost_before=$(lost) before=$(vmrss_kib) twice=$(counted_twice_kib)
 	attack flood "$(node)" "$opens" >"$lab_state/flood" &
 	pid=$!
 	watch_wardend "$pid"
 	wait "$pid"
 	flood=$(cat "$lab_state/flood")
 	lines=$(wc -l <"$warden_events")
-	printf 'flood: %s; status within %s ms; resident %s KiB before, %s at most; %s events, %s lost\n' "$flood" "$slowest" \
-		"$before" "$most" "$lines" "$(($(lost) - lost_before))" | tee -a "$figures"
+	printf 'flood: %s; status within %s ms; %s events, %s lost\n' "$flood" "$slowest" "$lines" "$(($(lost) - lost_before))" |
+		tee -a "$figures"
+	printf 'resident: %s KiB before, %s at most; VmRSS %s and %s, of which %s is the ring again\n' $((before - twice)) \
+		$((most - twice)) "$before" "$most" "$twice" | tee -a "$figures"
 	expect_match "\"opened\":0,\"refused\":$opens,\"failed\":0" "$flood"
 	expect 'it answers in time' test "$slowest" -le "$answer_ms"
-	expect 'it stays small' test "$most" -le "$max_kib"
+	expect 'it stays small' test $((most - twice)) -le "$max_kib"
 	expect 'it does not grow' test "$((most - before))" -le "$growth_kib"
 	wait_until 10 all_told "$pid"
 }

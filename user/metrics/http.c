@@ -1,374 +1,356 @@
 // SPDX-License-Identifier: Apache-2.0
-#define _GNU_SOURCE
 #include "metrics/http.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <microhttpd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "lib/listen.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "metrics/page.h"
-#include "metrics/request.h"
 
 #define HEAD_MS 10000
 #define PAGE_MS 30000
-#define LINGER_MS 500 /* that what is still on its way is read away, or the answer would be lost with it */
-#define PIECE (64 << 10) /* bytes that are sent at once */
+#define MEMORY (16 << 10) /* bytes of a connection, for its request's head and its answer's */
 #define STACK (256 << 10)
-#define RETRY_MS 100 /* where there is no memory, or no descriptor, for another connection */
+#define SEND_BUFFER \
+	(128 << 10) /* bytes, twice of which the kernel holds of an answer, or it would hold pages of any reader */
+#define NEVER UINT64_MAX
+
+/*
+ * select() and not poll(), with which the library goes on taking connections at its limit, and closes them. It refuses descriptors
+ * beyond FD_SETSIZE so, which is what wardend may have.
+ */
+#define FLAGS (MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC | MHD_USE_ERROR_LOG)
 
 struct connection {
-	struct connection *next;
-	struct http *http;
-	int fd;
+	int fd; /* -1: none */
+	uint64_t until_ns; /* of now_ns() */
 };
 
 struct http {
 	struct http_options options;
-	int listener, stop; /* an eventfd: it is to end, or there is room again */
-	pthread_t thread; /* that takes connections */
+	struct MHD_Daemon *daemon;
+	pthread_t guard; /* that ends who takes too long */
 	pthread_mutex_t lock; /* of all below */
-	pthread_cond_t ended;
-	struct connection *connections;
-	unsigned int count, sending;
+	pthread_cond_t changed;
+	struct connection connections[HTTP_CONNECTIONS];
+	unsigned int sending;
 	bool stopped;
 };
 
-/* ---- bytes, until a deadline ---- */
+/* ---- deadlines: the library has none, only a timeout that a byte now and then renews ---- */
 
-/* 0, or -ETIMEDOUT. */
-static int wait_for(int fd, short events, uint64_t until_ns)
+static uint64_t now_ns(void)
 {
-	struct pollfd p = { .fd = fd, .events = events };
-	uint64_t now = boot_ns();
-	int n;
+	struct timespec t;
 
-	if (now >= until_ns)
-		return -ETIMEDOUT;
-	n = poll(&p, 1, (int)((until_ns - now) / 1000000) + 1);
-	return n > 0 || (n < 0 && errno == EINTR) ? 0 : -ETIMEDOUT;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static int send_until(int fd, const char *bytes, size_t len, uint64_t until_ns)
+/* With the lock: ends those that are late, and gives the next one's time. */
+static uint64_t end_late(struct http *h)
 {
-	while (len) {
-		ssize_t n = send(fd, bytes, len < PIECE ? len : PIECE, MSG_NOSIGNAL | MSG_DONTWAIT);
+	uint64_t now = now_ns(), next = NEVER;
 
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
+	for (size_t i = 0; i < HTTP_CONNECTIONS; i++) {
+		struct connection *c = &h->connections[i];
+
+		if (c->fd >= 0 && c->until_ns <= now) {
+			shutdown(c->fd, SHUT_RDWR); /* and the library ends it, as it does when its client has gone */
+			c->until_ns = NEVER;
 		}
-		if (len && wait_for(fd, POLLOUT, until_ns))
-			return -ETIMEDOUT;
+		if (c->fd >= 0 && c->until_ns < next)
+			next = c->until_ns;
 	}
-	return 0;
+	return next;
 }
 
-/* Up to the empty line that ends the head: 0, -E2BIG, -ETIMEDOUT, or -ENODATA when it is not whole. */
-static int receive_head(int fd, char *head, size_t size, size_t *len, uint64_t until_ns)
+static void *guard_time(void *arg)
 {
-	*len = 0;
-	while (!request_is_whole(head, *len)) {
-		ssize_t n;
+	struct http *h = arg;
 
-		if (*len == size)
-			return -E2BIG;
-		if (wait_for(fd, POLLIN, until_ns))
-			return -ETIMEDOUT;
-		n = recv(fd, head + *len, size - *len, MSG_DONTWAIT);
-		if (!n || (n < 0 && errno != EAGAIN && errno != EINTR))
-			return -ENODATA;
-		*len += n > 0 ? (size_t)n : 0;
+	pthread_mutex_lock(&h->lock);
+	while (!h->stopped) {
+		uint64_t next = end_late(h);
+		const struct timespec t = { .tv_sec = (time_t)(next / 1000000000),
+					    .tv_nsec = (long)(next % 1000000000) };
+
+		if (next == NEVER)
+			pthread_cond_wait(&h->changed, &h->lock);
+		else
+			pthread_cond_timedwait(&h->changed, &h->lock, &t);
 	}
-	return 0;
+	pthread_mutex_unlock(&h->lock);
+	return NULL;
 }
 
-/* RFC 9112, 9.6: a connection that is closed while bytes of the other side wait is reset, and the answer may go with it. */
-static void linger(int fd)
+static void set_time(struct http *h, struct connection *c, unsigned int ms)
 {
-	uint64_t until = boot_ns() + LINGER_MS * 1000000ull;
-	char bytes[4096];
+	pthread_mutex_lock(&h->lock);
+	c->until_ns = now_ns() + ms * 1000000ull;
+	pthread_cond_signal(&h->changed);
+	pthread_mutex_unlock(&h->lock);
+}
 
-	shutdown(fd, SHUT_WR);
-	for (size_t got = 0; got < 64 * sizeof(bytes);) {
-		ssize_t n = wait_for(fd, POLLIN, until) ? 0 : recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+/* With the lock. The library counts a connection before it is told of and until after its end, so that there is room. */
+static struct connection *unused(struct http *h)
+{
+	struct connection *c = h->connections;
 
-		if (n <= 0)
-			return;
-		got += (size_t)n;
+	while (c->fd >= 0)
+		c++;
+	return c;
+}
+
+/* Both before the descriptor is closed. */
+static void connected(void *ctx, struct MHD_Connection *connection, void **mine,
+		      enum MHD_ConnectionNotificationCode what)
+{
+	struct http *h = ctx;
+	struct connection *c = *mine;
+
+	pthread_mutex_lock(&h->lock);
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		c = *mine = unused(h);
+		c->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		c->until_ns = now_ns() + h->options.head_ms * 1000000ull;
+		pthread_cond_signal(&h->changed);
+	} else {
+		c->fd = -1;
 	}
+	pthread_mutex_unlock(&h->lock);
 }
 
 /* ---- answers ---- */
 
-static void send_answer(const struct connection *c, const struct answer *a, bool with_body)
+/* Takes the response over, which may be NULL: no memory. */
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned int status, const char *type,
+			      struct MHD_Response *r)
 {
-	const struct http_options *o = &c->http->options;
-	uint64_t until = boot_ns() + (o->page_ms ? o->page_ms : PAGE_MS) * 1000000ull;
-	char head[512];
-	int len = snprintf(head, sizeof(head),
-			   "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n"
-			   "Cache-Control: no-store\r\n%s\r\n",
-			   a->status, answer_reason(a->status), a->type, a->len, a->headers);
+	enum MHD_Result queued;
 
-	if (!send_until(c->fd, head, (size_t)len, until) && with_body)
-		send_until(c->fd, a->body, a->len, until);
-	linger(c->fd);
+	if (!r)
+		return MHD_NO;
+	MHD_add_response_header(r, "Content-Type", type);
+	MHD_add_response_header(r, "Cache-Control", "no-store");
+	MHD_add_response_header(r, "Connection", "close");
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(r, "Allow", "GET, HEAD");
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		MHD_add_response_header(r, "Retry-After", "1");
+	queued = MHD_queue_response(connection, status, r);
+	MHD_destroy_response(r);
+	return queued;
 }
 
-static void send_text(const struct connection *c, unsigned int status, const char *text, bool with_body)
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned int status, const char *text)
 {
-	const struct answer a = { .status = status,
-				  .type = "text/plain; charset=utf-8",
-				  .headers = status == 405   ? "Allow: GET, HEAD\r\n"
-					     : status == 503 ? "Retry-After: 1\r\n"
-							     : "",
-				  .body = text,
-				  .len = strlen(text) };
-
-	send_answer(c, &a, with_body);
+	return answer(connection, status, "text/plain; charset=utf-8",
+		      MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY));
 }
 
-static void send_refusal(const struct connection *c, const struct err *err, bool with_body)
+static enum MHD_Result refuse(struct MHD_Connection *connection, const struct err *err)
 {
 	char text[sizeof(err->text) + 1];
 
 	snprintf(text, sizeof(text), "%s\n", err->text);
-	send_text(c, 503, text, with_body);
+	return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, text);
 }
 
-static bool begin_sending(struct http *h)
+/* ---- the page: the snapshot has it, and is held until it is sent ---- */
+
+struct sending {
+	struct http *http;
+	struct snapshot *snapshot;
+};
+
+static struct sending *begin_sending(struct http *h)
 {
-	bool may;
+	struct sending *s = NULL;
 
 	pthread_mutex_lock(&h->lock);
-	may = h->sending < HTTP_PAGES;
-	h->sending += may;
+	if (h->sending < HTTP_PAGES)
+		s = calloc(1, sizeof(*s));
+	if (s) {
+		s->http = h;
+		h->sending++;
+	}
 	pthread_mutex_unlock(&h->lock);
-	return may;
+	return s;
 }
 
-static void end_sending(struct http *h)
+static void end_sending(void *ctx)
 {
-	pthread_mutex_lock(&h->lock);
-	h->sending--;
-	pthread_mutex_unlock(&h->lock);
+	struct sending *s = ctx;
+
+	pthread_mutex_lock(&s->http->lock);
+	s->http->sending--;
+	pthread_mutex_unlock(&s->http->lock);
+	snapshot_drop(s->snapshot);
+	free(s);
 }
 
-static void send_metrics(const struct connection *c, const struct request *r)
+/* Takes over `s`. */
+static enum MHD_Result answer_page(struct MHD_Connection *connection, struct sending *s, const struct bytes *page,
+				   enum exposition_format format)
 {
-	enum exposition_format format = exposition_accept(r->accept[0] ? r->accept : NULL);
-	const struct http_options *o = &c->http->options;
-	struct snapshot *snapshot = NULL;
+	struct MHD_Response *r =
+		MHD_create_response_from_buffer_with_free_callback_cls(page->len, page->data, end_sending, s);
+
+	if (r)
+		MHD_add_response_header(r, "Vary", "Accept");
+	else
+		end_sending(s);
+	return answer(connection, MHD_HTTP_OK, exposition_content_type(format), r);
+}
+
+static enum MHD_Result answer_metrics(struct http *h, struct MHD_Connection *connection)
+{
+	enum exposition_format format =
+		exposition_accept(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept"));
+	struct sending *s = begin_sending(h);
 	const struct bytes *page = NULL;
 	struct err err;
 
+	if (!s)
+		return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "too many read this page at once\n");
 	fail(&err, -ENOMEM, "out of memory");
-	if (!o->get(o->ctx, &snapshot, &err))
-		page = page_of(snapshot, format);
+	if (!h->options.get(h->options.ctx, &s->snapshot, &err))
+		page = page_of(s->snapshot, format);
 	if (page)
-		send_answer(c,
-			    &(struct answer){ .status = 200,
-					      .type = exposition_content_type(format),
-					      .headers = "Vary: Accept\r\n",
-					      .body = page->data,
-					      .len = page->len },
-			    !r->head);
-	else
-		send_refusal(c, &err, !r->head);
-	snapshot_drop(snapshot);
+		return answer_page(connection, s, page, format);
+	end_sending(s);
+	return refuse(connection, &err);
 }
 
-static void send_ready(const struct connection *c, const struct request *r)
+static enum MHD_Result answer_ready(struct http *h, struct MHD_Connection *connection)
 {
-	const struct http_options *o = &c->http->options;
 	struct err err;
 
-	if (o->ready(o->ctx, &err))
-		send_refusal(c, &err, !r->head);
-	else
-		send_text(c, 200, "ready\n", !r->head);
+	if (h->options.ready(h->options.ctx, &err))
+		return refuse(connection, &err);
+	return answer_text(connection, MHD_HTTP_OK, "ready\n");
 }
 
-static void serve_request(const struct connection *c, const struct request *r)
+/* Called when the head of a request is there; each is answered then, and a body is not waited for. */
+static enum MHD_Result request(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
+			       const char *version, const char *body, size_t *body_len, void **state)
 {
-	if (!strcmp(r->path, "/healthz")) {
-		send_text(c, 200, "alive\n", !r->head);
-	} else if (!strcmp(r->path, "/readyz")) {
-		send_ready(c, r);
-	} else if (strcmp(r->path, "/metrics")) {
-		send_text(c, 404, "there is /metrics, /healthz and /readyz\n", !r->head);
-	} else if (!begin_sending(c->http)) {
-		send_text(c, 503, "too many read this page at once\n", !r->head);
-	} else {
-		send_metrics(c, r);
-		end_sending(c->http);
-	}
+	struct http *h = ctx;
+
+	(void)version;
+	(void)body;
+	(void)body_len;
+	(void)state;
+	set_time(h, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context,
+		 h->options.page_ms);
+	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
+		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD are all there is here\n");
+	if (!strcmp(url, "/metrics"))
+		return answer_metrics(h, connection);
+	if (!strcmp(url, "/healthz"))
+		return answer_text(connection, MHD_HTTP_OK, "alive\n");
+	if (!strcmp(url, "/readyz"))
+		return answer_ready(h, connection);
+	return answer_text(connection, MHD_HTTP_NOT_FOUND, "there is /metrics, /healthz and /readyz\n");
 }
 
-/* ---- connections ---- */
-
-static void serve(const struct connection *c)
+/* What clients do wrong is theirs, and no reason to fill a log. */
+static void logged(void *ctx, const char *format, va_list args)
 {
-	const struct http_options *o = &c->http->options;
-	uint64_t until = boot_ns() + (o->head_ms ? o->head_ms : HEAD_MS) * 1000000ull;
-	char head[HTTP_HEAD_MAX + 1];
-	struct request request;
-	unsigned int status;
-	size_t len;
-	int r = receive_head(c->fd, head, HTTP_HEAD_MAX, &len, until);
+	char text[256];
 
-	if (r == -ENODATA)
-		return;
-	if (r) {
-		send_text(c, r == -E2BIG ? 431 : 408,
-			  r == -E2BIG ? "the request is too long\n" : "the request did not come in time\n", true);
-		return;
-	}
-	status = request_parse(head, len, &request);
-	if (status)
-		send_text(c, status, request.problem, !request.head);
-	else
-		serve_request(c, &request);
-}
-
-static void *run(void *arg)
-{
-	struct connection *c = arg, **p;
-	struct http *h = c->http;
-
-	serve(c);
-	pthread_mutex_lock(&h->lock);
-	for (p = &h->connections; *p != c; p = &(*p)->next)
-		;
-	*p = c->next;
-	h->count--;
-	close(c->fd);
-	eventfd_write(h->stop, 1); /* there is room again */
-	pthread_cond_signal(&h->ended);
-	pthread_mutex_unlock(&h->lock);
-	free(c);
-	return NULL;
-}
-
-static int begin_thread(struct connection *c)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	int r;
-
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, STACK);
-	r = pthread_create(&thread, &attributes, run, c);
-	pthread_attr_destroy(&attributes);
-	return -r;
-}
-
-/* Takes over the descriptor. */
-static int begin(struct http *h, int fd)
-{
-	struct connection *c = malloc(sizeof(*c));
-	int r = -ENOMEM;
-
-	pthread_mutex_lock(&h->lock);
-	if (c) {
-		*c = (struct connection){ .next = h->connections, .http = h, .fd = fd };
-		h->connections = c;
-		h->count++;
-		r = begin_thread(c);
-	}
-	if (c && r) {
-		h->connections = c->next;
-		h->count--;
-	}
-	pthread_mutex_unlock(&h->lock);
-	if (r) {
-		close(fd);
-		free(c);
-	}
-	return r;
-}
-
-static bool has_room(struct http *h, bool *stopped)
-{
-	bool room;
-
-	pthread_mutex_lock(&h->lock);
-	room = h->count < HTTP_CONNECTIONS;
-	*stopped = h->stopped;
-	pthread_mutex_unlock(&h->lock);
-	return room;
-}
-
-/* Who comes while there is no room waits in the backlog. */
-static void *take_connections(void *arg)
-{
-	struct http *h = arg;
-	eventfd_t count;
-	bool stopped;
-
-	for (;;) {
-		struct pollfd p[] = { { .fd = h->stop, .events = POLLIN },
-				      { .fd = has_room(h, &stopped) ? h->listener : -1, .events = POLLIN } };
-		int fd;
-
-		if (stopped)
-			return NULL;
-		poll(p, 2, -1);
-		if (p[0].revents)
-			eventfd_read(h->stop, &count);
-		if (!p[1].revents)
-			continue;
-		fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd >= 0 ? begin(h, fd) : errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-			poll(NULL, 0, RETRY_MS);
-	}
+	(void)ctx;
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	pr_debug("metrics: %s", text);
 }
 
 /* ---- life ---- */
 
+static struct http *new_http(const struct http_options *options)
+{
+	struct http *h = calloc(1, sizeof(*h));
+	pthread_condattr_t clock;
+
+	if (!h)
+		return NULL;
+	h->options = *options;
+	h->options.head_ms = options->head_ms ? options->head_ms : HEAD_MS;
+	h->options.page_ms = options->page_ms ? options->page_ms : PAGE_MS;
+	for (size_t i = 0; i < HTTP_CONNECTIONS; i++)
+		h->connections[i].fd = -1;
+	pthread_mutex_init(&h->lock, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&h->changed, &clock);
+	pthread_condattr_destroy(&clock);
+	return h;
+}
+
 static void release(struct http *h)
 {
-	util_close(&h->listener);
-	util_close(&h->stop);
 	pthread_mutex_destroy(&h->lock);
-	pthread_cond_destroy(&h->ended);
+	pthread_cond_destroy(&h->changed);
 	free(h);
+}
+
+static void stop_guard(struct http *h)
+{
+	pthread_mutex_lock(&h->lock);
+	h->stopped = true;
+	pthread_cond_signal(&h->changed);
+	pthread_mutex_unlock(&h->lock);
+	pthread_join(h->guard, NULL);
+}
+
+/* The listener is the library's from now on, which closes it on most of its errors. */
+static int start(struct http *h, int listener)
+{
+	if (pthread_create(&h->guard, NULL, guard_time, h))
+		return -ENOMEM;
+	h->daemon = MHD_start_daemon(FLAGS, 0, NULL, NULL, request, h, MHD_OPTION_EXTERNAL_LOGGER, logged, NULL,
+				     MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_NOTIFY_CONNECTION, connected, h,
+				     MHD_OPTION_CONNECTION_LIMIT, (unsigned int)HTTP_CONNECTIONS,
+				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY, MHD_OPTION_THREAD_STACK_SIZE,
+				     (size_t)STACK, MHD_OPTION_END);
+	if (!h->daemon) {
+		stop_guard(h);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 int http_open(struct http **http, const struct http_options *options, struct err *err)
 {
-	struct http *h = calloc(1, sizeof(*h));
+	int listener = listen_open("metrics", options->listen, err), r;
 	sigset_t all, before;
-	int r;
+	struct http *h;
 
-	if (!h)
+	if (listener < 0)
+		return listener;
+	setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER },
+		   sizeof(int)); /* its connections inherit it */
+	h = new_http(options);
+	if (!h) {
+		util_close(&listener);
 		return fail(err, -ENOMEM, "out of memory");
-	h->options = *options;
-	pthread_mutex_init(&h->lock, NULL);
-	pthread_cond_init(&h->ended, NULL);
-	h->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	h->listener = listen_open("metrics", options->listen, err);
-	r = h->listener < 0 ? h->listener : h->stop < 0 ? fail(err, -errno, "eventfd: %s", strerror(errno)) : 0;
+	}
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* they are the loop's */
-	if (!r && pthread_create(&h->thread, NULL, take_connections, h))
-		r = fail(err, -ENOMEM, "metrics: no thread can be started");
+	r = start(h, listener);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r) {
 		release(h);
-		return r;
+		return fail(err, r, "metrics: the server on %s cannot be started", options->listen);
 	}
 	*http = h;
 	return 0;
@@ -378,16 +360,7 @@ void http_close(struct http *h)
 {
 	if (!h)
 		return;
-	pthread_mutex_lock(&h->lock);
-	h->stopped = true;
-	eventfd_write(h->stop, 1);
-	pthread_mutex_unlock(&h->lock);
-	pthread_join(h->thread, NULL);
-	pthread_mutex_lock(&h->lock);
-	for (struct connection *c = h->connections; c; c = c->next)
-		shutdown(c->fd, SHUT_RDWR);
-	while (h->count)
-		pthread_cond_wait(&h->ended, &h->lock);
-	pthread_mutex_unlock(&h->lock);
+	MHD_stop_daemon(h->daemon);
+	stop_guard(h);
 	release(h);
 }

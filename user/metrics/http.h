@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /metrics, /healthz and /readyz over HTTP/1.1 (RFC 9112): GET and HEAD without a body, one request a connection. Each connection has a
- * thread of its own, so that a slow reader costs itself alone; how many there are, how long they may last, and how many pages they may
- * hold are bounded. Of its own, as the libraries for it bring a TLS that wardend does not need and has no room for.
+ * /metrics, /healthz and /readyz over HTTP/1.1, by libmicrohttpd: GET and HEAD, one request a connection; a body is not read. Each
+ * connection has a thread of its own, so that a slow reader costs itself alone; how many there are, how long they may last, and how
+ * many pages they may hold are bounded. What is no request of HTTP, or too long a one, the library refuses. No TLS.
  */
 #ifndef WARDEN_HTTP_H
 #define WARDEN_HTTP_H
@@ -12,7 +12,6 @@
 
 #define HTTP_CONNECTIONS 64 /* who comes then waits for one to end */
 #define HTTP_PAGES 8 /* that are being sent; who asks for more is told to come again */
-#define HTTP_HEAD_MAX 8192 /* bytes of a request */
 
 struct http;
 
@@ -23,7 +22,8 @@ struct http_options {
 	/* Whether the rule is looked after: 0, or -errno and why not. */
 	int (*ready)(void *ctx, struct err *err);
 	void *ctx;
-	unsigned int head_ms, page_ms; /* for a request to come, and for an answer to be read; 0: 10 and 30 seconds */
+	/* For a request to come, and for its answer to be made and read, however the bytes trickle; 0: 10 and 30 seconds. */
+	unsigned int head_ms, page_ms;
 };
 
 /* Both are called in the connections' threads. 0, or -errno with a sentence that names the key. */

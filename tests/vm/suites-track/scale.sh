@@ -116,7 +116,7 @@ is_right() {
 cpu_of_warden() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$(<"$warden_dir/pid")/stat"; }
 cpu_of_all() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 }' /proc/stat; }
 memory_of_warden() { awk -v what="${1-VmRSS}:" '$1 == what { print $2 }' "/proc/$(<"$warden_dir/pid")/status"; }
-# Without Kubernetes it is 16 MiB at most (load.sh); libcurl, for the kubelet and the API server, brings pages of files.
+# Without Kubernetes it is 16 MiB at most, with the ring counted once (load.sh); libcurl, for the kubelet and the API server, brings pages of files.
 memory_is_bounded() {
 	expect 'at most 10 MiB of its own' test "$(memory_of_warden RssAnon)" -le 10240
 	expect 'at most 32 MiB in all' test "$(memory_of_warden)" -le 32768
