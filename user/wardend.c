@@ -375,8 +375,11 @@ static void home_ready(struct source *source, uint32_t events)
 	struct daemon *d = CONTAINER_OF(source, struct daemon, home_source);
 
 	(void)events;
-	if (timer_fired(source) && !d->recovering && attach_troubled(d->attach))
+	if (!timer_fired(source))
+		return;
+	if (!d->recovering && attach_troubled(d->attach))
 		d->recovering = !work_start(d->work, retry, recovered, d);
+	metrics_listen(d->metrics);
 }
 
 /* Reads the netns mode of the RDMA subsystem, changes it if the configuration wants that, and tells the loader. */
@@ -734,6 +737,7 @@ static int serve(struct daemon *d, struct err *err)
 		r = server_open(&d->server, d->loop, &options, err);
 	if (r)
 		return r;
+	metrics_listen(d->metrics);
 	if (loader_keep(d->loader))
 		events_fault(d->events, "took over from a wardend whose maps have another layout: its counters begin "
 					"anew, and events that it had not read are lost");

@@ -7,12 +7,15 @@
 #include "control/requests.h"
 #include "loader/loader.h"
 #include "metrics/collector.h"
+#include "lib/log.h"
 #include "metrics/http.h"
+#include "report/events.h"
 
 struct metrics {
 	struct services *services;
 	struct collector *collector;
-	struct http *http; /* NULL: the configuration wants none */
+	struct http *http; /* NULL: the configuration wants none, or the address cannot be had */
+	bool told; /* that it cannot */
 };
 
 static int get(void *ctx, struct snapshot **snapshot, struct err *err)
@@ -58,9 +61,6 @@ static int is_ready(void *ctx, struct err *err)
 int metrics_open(struct metrics **metrics, struct services *services, struct loop *loop, struct err *err)
 {
 	struct metrics *m = calloc(1, sizeof(*m));
-	const struct http_options options = {
-		.listen = services->config->metrics, .get = get, .ready = is_ready, .ctx = m
-	};
 	int r;
 
 	if (!m)
@@ -68,14 +68,28 @@ int metrics_open(struct metrics **metrics, struct services *services, struct loo
 	m->services = services;
 	r = collector_open(&m->collector, services, loop, err);
 	services->collector = m->collector;
-	if (!r && options.listen[0])
-		r = http_open(&m->http, &options, err);
 	if (r) {
 		metrics_close(m);
 		return r;
 	}
 	*metrics = m;
 	return 0;
+}
+
+void metrics_listen(struct metrics *m)
+{
+	const struct http_options options = {
+		.listen = m->services->config->metrics, .get = get, .ready = is_ready, .ctx = m
+	};
+	struct err err;
+
+	if (m->http || !options.listen[0])
+		return;
+	if (!http_open(&m->http, &options, &err))
+		pr_info("metrics at http://%s/metrics", options.listen);
+	else if (!m->told)
+		events_fault(m->services->events, "%s; it is tried again", err.text);
+	m->told = true;
 }
 
 /* First nobody waits for the loop any more, then the threads end that did, then what they used. */
