@@ -72,16 +72,23 @@ static int begin_with(unsigned int head_ms, unsigned int page_ms)
 	return http_open(&server.http, &options, &err);
 }
 
+/* No deadline where none is tested: who runs the test may be held up himself. */
 static int begin(void **state)
 {
 	(void)state;
-	return begin_with(600, 3000);
+	return begin_with(60000, 60000);
 }
 
-static int begin_patient(void **state)
+static int begin_with_short_heads(void **state)
 {
 	(void)state;
-	return begin_with(60000, 60000);
+	return begin_with(2000, 60000);
+}
+
+static int begin_with_short_answers(void **state)
+{
+	(void)state;
+	return begin_with(60000, 5000);
 }
 
 static int end(void **state)
@@ -226,6 +233,7 @@ static void garbage(void **state)
 {
 	uint64_t seed = 88172645463325252ull;
 	char bytes[300];
+	int fd;
 
 	(void)state;
 	for (int i = 0; i < 300; i++) {
@@ -240,7 +248,10 @@ static void garbage(void **state)
 		memcpy(bytes + len, "\r\n\r\n", 4);
 		if (i % 3 == 0)
 			memcpy(bytes, REQUEST("GET /metrics", ""), strlen(REQUEST("GET /metrics", "")));
-		free(ask(bytes, len + 4));
+		fd = dial(0);
+		send(fd, bytes, len + 4, MSG_NOSIGNAL);
+		shutdown(fd, SHUT_WR);
+		free(read_all(fd));
 	}
 	expect(REQUEST("GET /healthz", "\r\n"), "HTTP/1.1 200 ", "");
 }
@@ -273,9 +284,9 @@ static void dripping_head_ends(void **state)
 	uint64_t begin_ns = boot_ns();
 
 	(void)state;
-	while (!has_ended(fd) && boot_ns() - begin_ns < 20000000000ull)
+	while (!has_ended(fd) && boot_ns() - begin_ns < 40000000000ull)
 		send(fd, "G", 1, MSG_NOSIGNAL);
-	assert_true(boot_ns() - begin_ns < 10000000000ull);
+	assert_true(boot_ns() - begin_ns < 20000000000ull);
 	close(fd);
 }
 
@@ -294,7 +305,7 @@ static void slow_reading_holds_up_nobody(void **state)
 		poll(NULL, 0, 10);
 	expect(REQUEST("GET /healthz", "\r\n"), "HTTP/1.1 200 ", "");
 	expect(REQUEST("GET /readyz", "\r\n"), "HTTP/1.1 200 ", "");
-	poll(NULL, 0, 1000);
+	poll(NULL, 0, 2500);
 	atomic_store(&server.held, false);
 	answer = read_all(fd);
 	assert_contains(answer, "\nprocess_start_time_seconds ");
@@ -333,12 +344,12 @@ static void slow_readers_cost_themselves(void **state)
 	assert_int_equal(refused, 4);
 	expect(REQUEST("GET /healthz", "\r\n"), "HTTP/1.1 200 ", "");
 	expect(REQUEST("GET /metrics", "\r\n"), "HTTP/1.1 503 ", "Retry-After");
-	while (!gets_the_page() && boot_ns() - begin_ns < 20000000000ull) {
+	while (!gets_the_page() && boot_ns() - begin_ns < 40000000000ull) {
 		poll(NULL, 0, 50);
 		for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 			(void)!recv(fds[i], piece, sizeof(piece), MSG_DONTWAIT);
 	}
-	assert_true(boot_ns() - begin_ns < 10000000000ull);
+	assert_true(boot_ns() - begin_ns < 20000000000ull);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
 }
@@ -450,6 +461,7 @@ static void errors_name_the_key(void **state)
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define CASE_WITH(f, setup) cmocka_unit_test_setup_teardown(f, setup, end)
 
 int main(void)
 {
@@ -461,12 +473,12 @@ int main(void)
 		CASE(says_what_is_the_matter),
 		CASE(garbage),
 		CASE(too_long_a_head),
-		CASE(dripping_head_ends),
-		CASE(slow_reading_holds_up_nobody),
-		CASE(slow_readers_cost_themselves),
-		CASE(too_many_connections_wait),
+		CASE_WITH(dripping_head_ends, begin_with_short_heads),
+		CASE_WITH(slow_reading_holds_up_nobody, begin_with_short_heads),
+		CASE_WITH(slow_readers_cost_themselves, begin_with_short_answers),
+		CASE_WITH(too_many_connections_wait, begin_with_short_heads),
 		CASE(many_clients),
-		cmocka_unit_test_setup_teardown(ends_at_once, begin_patient, end),
+		CASE(ends_at_once),
 		CASE(listens_on_ipv6),
 		CASE(errors_name_the_key),
 	};
