@@ -305,4 +305,5 @@ run_see 'what a scrape costs' t_cost
 run_see 'an address that is taken, none, and IPv6' t_bind
 run_see 'shared mode, and a hostNetwork pod' t_shared
 warden_unload
+rdma_mode_is exclusive || wait_until 30 rdma system set netns exclusive # for the next suite
 suite_end
