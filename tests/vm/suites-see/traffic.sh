@@ -149,14 +149,15 @@ t_wrong_mark() {
 # colours (tests/tools/capture-svg.py makes a picture of it).
 t_on_the_screen() {
 	local before traffic
-	LC_ALL=C.UTF-8 tmux -u -L lab -f /dev/null new-session -d -x 132 -y 24 "env LC_ALL=C.UTF-8 TERM=screen-256color rdmatop --socket $warden_socket"
+	LC_ALL=C.UTF-8 tmux -u -L lab -f /dev/null new-session -d -x 132 -y 16 "env LC_ALL=C.UTF-8 TERM=screen-256color rdmatop --socket $warden_socket"
 	wait_until 20 screen_has 'test/beta'
 	before=$(top -j -n 1 | jq '[.devices[] | select(.pod == "beta") | .violations] | add')
 	refused pod_exec alpha uverbs open "$(pod_uverbs beta)"
 	wait_until 2 screen_has "test/beta.* wrong +$((before + 1))"
-	write_bw --tclass $right -n 1500 >"$lab_state/traffic" 2>&1 &
+	write_bw --tclass $right -n 2500 >"$lab_state/traffic" 2>&1 &
 	traffic=$!
 	wait_until 30 screen_has 'test/beta.* [0-9.]+M .*█'
+	pause 8 # for a history
 	tmux -u -L lab capture-pane -e -N -p >"$LAB_SCRATCH/rdmatop.screen"
 	wait "$traffic"
 	tmux -L lab kill-server
