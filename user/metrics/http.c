@@ -19,13 +19,12 @@
 #define PAGE_MS 30000
 #define MEMORY (16 << 10) /* bytes of a connection, for its request's head and its answer's */
 #define STACK (256 << 10)
-#define SEND_BUFFER \
-	(128 << 10) /* bytes, twice of which the kernel holds of an answer, or it would hold pages of any reader */
+#define SEND_BUFFER (128 << 10) /* bytes: what the kernel takes of an answer is twice of it, and not a page */
 #define NEVER UINT64_MAX
 
 /*
- * select() and not poll(), with which the library goes on taking connections at its limit, and closes them. It refuses descriptors
- * beyond FD_SETSIZE so, which is what wardend may have.
+ * select() and not poll(), with which the library goes on taking connections at its limit, and closes them. With select() it closes
+ * those whose descriptor is beyond FD_SETSIZE: 1,024, which is the usual limit of a service anyway.
  */
 #define FLAGS (MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC | MHD_USE_ERROR_LOG)
 
