@@ -41,10 +41,10 @@ static const struct request_kind fuzz_kinds[] = { { "claim", fuzz_claim }, { "ev
 static struct server *start(void)
 {
 	static struct server server = { .options.kinds = fuzz_kinds, .timer.fd = -1 };
+	struct err err;
 
-	if (!server.loop && loop_open(&server.loop))
+	if (loop_open(&server.loop) || timer_open(&server.timer, server.loop, timer_ready, &err))
 		abort();
-	server.timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	return &server;
 }
 
