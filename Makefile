@@ -270,6 +270,10 @@ run-%_fuzz: $(BUILD)/fuzz/%_fuzz
 fuzz: $(FUZZERS:%=run-%) ## fuzz the parsers, each for FUZZ_SECONDS (60)
 .PHONY: fuzz
 
+# That they still fit what they fuzz.
+check-fuzzers: $(FUZZERS:%=$(BUILD)/fuzz/obj/tests/fuzz/%.o)
+.PHONY: check-fuzzers
+
 # ---- helpers ----
 
 C_FILES = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
