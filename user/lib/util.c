@@ -79,6 +79,21 @@ int read_line(const char *path, char *to, size_t size)
 	return 0;
 }
 
+void read_link_name(const char *path, char *to, size_t size)
+{
+	char target[PATH_MAX];
+	ssize_t len = readlink(path, target, sizeof(target) - 1);
+	const char *slash;
+
+	to[0] = '\0';
+	if (len < 0)
+		return;
+	target[len] = '\0';
+	slash = strrchr(target, '/');
+	if (try_snprintf(to, size, "%s", slash ? slash + 1 : target))
+		to[0] = '\0';
+}
+
 int read_regular(const char *path, size_t max, char **text, size_t *len)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

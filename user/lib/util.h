@@ -52,6 +52,9 @@ int parse_u64(const char *text, int base, uint64_t min, uint64_t max, uint64_t *
 /* The first line of a small file without its newline: 0 or -errno. */
 int read_line(const char *path, char *to, size_t size);
 
+/* The last part of where a link leads, as those of sysfs; "" when it leads nowhere or does not fit. */
+void read_link_name(const char *path, char *to, size_t size);
+
 /*
  * All of a file, to be freed. Whatever lies there: a link is not followed, and a pipe that nobody writes to is not waited for.
  * -EBADMSG: it is no regular file, or has more than `max` bytes; else -errno.

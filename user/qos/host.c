@@ -2,7 +2,6 @@
 #include "qos/host.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <limits.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -35,20 +34,6 @@ static struct qos_reading number(unsigned int max, const char *fmt, ...)
 	if (!r)
 		r = parse_u64(line, 10, 0, max, &value) ? -EBADMSG : 0;
 	return r ? (struct qos_reading){ .error = r } : (struct qos_reading){ .value = (unsigned int)value };
-}
-
-/* The last part of where the link leads; "" when it leads nowhere. */
-static void link_name(const char *link, char *to, size_t size)
-{
-	char target[PATH_MAX];
-	ssize_t len = readlink(link, target, sizeof(target) - 1);
-
-	to[0] = '\0';
-	if (len < 0)
-		return;
-	target[len] = '\0';
-	if (try_snprintf(to, size, "%s", basename(target)))
-		to[0] = '\0';
 }
 
 /* ---- netdevs ---- */
@@ -87,9 +72,9 @@ void qos_host_port_read(const char *root, const char *netdev, struct qos_host_po
 
 	*port = (struct qos_host_port){ .pause.error = -ENODATA };
 	if (!try_snprintf(path, sizeof(path), "%s/class/net/%s/device/driver", root, netdev))
-		link_name(path, driver, sizeof(driver));
+		read_link_name(path, driver, sizeof(driver));
 	if (!try_snprintf(path, sizeof(path), "%s/class/net/%s/device", root, netdev))
-		link_name(path, pci, sizeof(pci));
+		read_link_name(path, pci, sizeof(pci));
 	port->mlx5 = !strcmp(driver, "mlx5_core");
 	port->mtu = number(UINT16_MAX, "%s/class/net/%s/mtu", root, netdev);
 	port->ecn_np = ecn_mask(root, netdev, "roce_np");

@@ -2,7 +2,6 @@
 #include "sriov/policy_node.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,20 +39,14 @@ static int number(const char *sysfs, const char *pci, const char *name, int base
 	return r;
 }
 
-/* The last name of what the link leads to, or "". */
+/* The last name of what the function's link leads to, or "". */
 static void link_name(const char *sysfs, const char *pci, const char *link, char *to, size_t size)
 {
-	char path[PATH_MAX], target[PATH_MAX];
-	ssize_t len = -1;
+	char path[PATH_MAX];
 
 	to[0] = '\0';
 	if (!try_snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/%s", sysfs, pci, link))
-		len = readlink(path, target, sizeof(target) - 1);
-	if (len < 0)
-		return;
-	target[len] = '\0';
-	if (try_snprintf(to, size, "%s", basename(target)))
-		to[0] = '\0';
+		read_link_name(path, to, size);
 }
 
 /* The first entry of a folder of the function, or "". */

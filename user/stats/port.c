@@ -17,20 +17,6 @@
 
 /* ---- parents ---- */
 
-/* The name of what a link of sysfs leads to, "" where there is none. */
-static void link_name(const char *link, char *to, size_t size)
-{
-	char target[PATH_MAX];
-	ssize_t len = readlink(link, target, sizeof(target) - 1);
-
-	to[0] = '\0';
-	if (len < 0)
-		return;
-	target[len] = '\0';
-	if (try_snprintf(to, size, "%s", basename(target)))
-		to[0] = '\0';
-}
-
 /* …/0000:3b:00.2/infiniband_verbs/uverbs4 is a node of the function; …/virtual/infiniband_verbs/uverbs4 of none. */
 static void parent_of_node(const char *node, char *to, size_t size)
 {
@@ -115,7 +101,7 @@ void read_parent(struct reading *r, struct stats_device *d, char pf_pci[WARDEN_P
 	snprintf(d->pci, sizeof(d->pci), "%s", parent_of(r, d));
 	if (!d->pci[0] || try_snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/physfn", d->pci))
 		return;
-	link_name(path, pf_pci, WARDEN_PARENT_LEN);
+	read_link_name(path, pf_pci, WARDEN_PARENT_LEN);
 	if (!pf_pci[0])
 		return;
 	port = find_port(r->stats, pf_pci);
@@ -214,7 +200,7 @@ void read_other_ports(struct reading *r)
 		    !has_vfs(dirfd(dir), entry->d_name) ||
 		    try_snprintf(path, sizeof(path), "/sys/class/net/%s/device", entry->d_name))
 			continue;
-		link_name(path, pci, sizeof(pci));
+		read_link_name(path, pci, sizeof(pci));
 		read_port(r, pci, entry->d_name);
 	}
 }
@@ -226,7 +212,7 @@ void read_named_ports(struct reading *r)
 	for (size_t i = 0; r->known && i < r->known->port_count && r->known->ports[i][0]; i++) {
 		if (try_snprintf(path, sizeof(path), "/sys/class/net/%s/device", r->known->ports[i]))
 			continue;
-		link_name(path, pci, sizeof(pci));
+		read_link_name(path, pci, sizeof(pci));
 		read_port(r, pci, r->known->ports[i]);
 	}
 }
