@@ -109,4 +109,5 @@ run_case 'a device that is gone untold' t_gone
 run_case 'all devices on the move at once' t_at_once
 cat "$lab_state/wandered"
 warden_unload
+for one in $(vf_list); do echo "$one" >/sys/kernel/debug/hcasim/remove; done
 suite_end
