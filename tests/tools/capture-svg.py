@@ -74,6 +74,7 @@ def main():
                     column += columns(piece)
         widest = max(widest, column)
     width, height = widest * WIDTH + 2 * MARGIN, len(lines) * HEIGHT + 2 * MARGIN
+    print("<!-- SPDX-License-Identifier: Apache-2.0 -->")
     print('<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%d" viewBox="0 0 %.0f %d" font-family="monospace" font-size="14" '
           'xml:space="preserve">' % (width, height, width, height))
     if args.title:
