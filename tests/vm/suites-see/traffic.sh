@@ -84,8 +84,12 @@ growth() {
 		END { printf "%.0f\n", (value[n - 2] - value[0]) / (time[n - 2] - time[0]) }' "$lab_state/watched"
 }
 
-# KEY: the mean of rdmatop's samples, but the first and the last ones of the traffic, which are not wholly of it.
-mean() { jq -s "[.[].devices[] | select(.pod == \"beta\") | .$1 // 0 | select(. > 1000)] | .[1:-1] | add / length | floor" "$lab_state/top"; }
+# KEY: the mean of rdmatop's samples between the first and the last one with traffic, which are not wholly of it. What lies between
+# counts, however slow it was.
+mean() {
+	jq -s "[.[].devices[] | select(.pod == \"beta\") | .$1 // 0] | (map(. > 0) | index(true)) as \$first |
+		(map(. > 0) | rindex(true)) as \$last | .[\$first + 1:\$last] | add / length | floor" "$lab_state/top"
+}
 
 # perftest's averages are of payload, over the whole of its run; those of the warden are of what is on the wire.
 t_rates() {
