@@ -84,34 +84,33 @@ start() {
 screen() { tmux capture-pane -p "$@"; }
 keys() { tmux send-keys "$@"; }
 
-# grep -q would end before what writes to it has, which is a failure under pipefail.
-# PATTERN…: until the screen shows a line for each (grep -E), at most 20 s.
-shows() {
-	local pattern end=$((SECONDS + ${PATIENCE:-20}))
-	for pattern; do
-		until screen | grep -E -- "$pattern" >/dev/null; do
-			if [ "$SECONDS" -ge "$end" ]; then
-				echo "the screen does not show: $pattern"
-				screen
-				return 1
-			fi
-			sleep 0.05
-		done
-	done
-}
-
-# PATTERN: until no line does.
-hides() {
-	local end=$((SECONDS + ${PATIENCE:-20}))
-	while screen | grep -E -- "$1" >/dev/null; do
+# WHAT CMD…: until CMD succeeds, at most 20 s; then WHAT is said, and the screen shown.
+await() {
+	local what=$1 end=$((SECONDS + ${PATIENCE:-20}))
+	shift
+	until "$@"; do
 		if [ "$SECONDS" -ge "$end" ]; then
-			echo "the screen still shows: $1"
+			echo "$what"
 			screen
 			return 1
 		fi
 		sleep 0.05
 	done
 }
+
+# grep -q would end before what writes to it has, which is a failure under pipefail.
+screen_has() { screen | grep -E -- "$1" >/dev/null; }
+screen_lacks() { ! screen_has "$1"; }
+selected_is() { selected | grep -E -- "$1" >/dev/null; }
+
+# PATTERN…: until the screen shows a line for each (grep -E).
+shows() {
+	local pattern
+	for pattern; do await "the screen does not show: $pattern" screen_has "$pattern"; done
+}
+
+# PATTERN: until no line does.
+hides() { await "the screen still shows: $1" screen_lacks "$1"; }
 
 # The line number of the first line that matches.
 line_of() { screen | grep -nE -- "$1" | awk -F : 'NR == 1 { print $1 }'; }
@@ -134,14 +133,4 @@ selected() {
 }
 
 # PATTERN: until that row is selected.
-selects() {
-	local end=$((SECONDS + ${PATIENCE:-20}))
-	until selected | grep -E -- "$1" >/dev/null; do
-		if [ "$SECONDS" -ge "$end" ]; then
-			echo "selected is not $1 but: $(selected)"
-			screen
-			return 1
-		fi
-		sleep 0.05
-	done
-}
+selects() { await "the row that is selected is not: $1" selected_is "$1" || { selected; return 1; }; }

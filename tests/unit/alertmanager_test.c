@@ -151,14 +151,6 @@ static void finish(struct attempt *a)
 	server_end(&a->server);
 }
 
-static uint64_t wall(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void take_health(const char *url, const struct notify_health *health, void *ctx)
 {
 	struct attempt *a = ctx;
@@ -231,7 +223,7 @@ static struct notice stray(const char *pci, bool ends)
 
 static void tell(struct attempt *a, const struct notice *n)
 {
-	alertmanager_tell(a->all, n, wall());
+	alertmanager_tell(a->all, n, wall_ns());
 }
 
 /* The alerts that the server holds for active now. */
@@ -311,7 +303,7 @@ static void again_and_again(void **state)
 	_cleanup_(finish) struct attempt a = {};
 	struct notice n = refused("0000:01:00.3", "ml/b");
 	const cJSON *alert;
-	uint64_t when = wall();
+	uint64_t when = wall_ns();
 
 	(void)state;
 	prepare(&a);
@@ -454,7 +446,7 @@ static void too_late(void **state)
 	(void)state;
 	prepare(&a);
 	open_all(&a);
-	alertmanager_tell(a.all, &n, wall() - 301 * SECOND);
+	alertmanager_tell(a.all, &n, wall_ns() - 301 * SECOND);
 	n = refused("0000:01:00.4", "ml/b");
 	tell(&a, &n);
 	assert_int_equal(health_of(&a, 0)->waiting, 1);
@@ -484,7 +476,7 @@ static void over_while_it_is_sent(void **state)
 	snprintf(a.url[0], sizeof(a.url[0]), "http://127.0.0.1:%u", ntohs(addr.sin_port));
 	a.options.answer_ms = 1000;
 	open_all(&a);
-	alertmanager_tell(a.all, &n, wall() - 300 * SECOND + SECOND / 5);
+	alertmanager_tell(a.all, &n, wall_ns() - 300 * SECOND + SECOND / 5);
 	usleep(300000);
 	n = refused("0000:01:00.4", "ml/b");
 	tell(&a, &n);

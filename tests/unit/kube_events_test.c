@@ -233,14 +233,6 @@ static void finish(struct attempt *a)
 	server_end(&a->server);
 }
 
-static uint64_t wall(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static struct notice refused(const char *pci, const char *pod)
 {
 	struct notice n = { .rule = "exclusive.open",
@@ -263,7 +255,7 @@ static struct notice refused(const char *pci, const char *pod)
 
 static void tell(struct attempt *a, const struct notice *n)
 {
-	kube_events_tell(a->events, n, wall());
+	kube_events_tell(a->events, n, wall_ns());
 }
 
 static struct notify_health health_of(const struct attempt *a)
@@ -603,7 +595,7 @@ static void a_create_that_was_done(void **state)
 {
 	_cleanup_(finish) struct attempt a = {};
 	const struct notice n = refused("0000:01:00.3", "");
-	uint64_t when = wall();
+	uint64_t when = wall_ns();
 
 	(void)state;
 	prepare(&a);

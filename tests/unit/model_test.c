@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What becomes one pod, and whose a device is. */
+#include "lib/hash.h"
 #include "model/index.h"
 #include "unit/model_world.h"
 
@@ -454,7 +455,7 @@ static uint64_t hash_of(size_t number)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%zu", number);
-	return index_hash(text);
+	return hash_text(text);
 }
 
 /* A thousand hashes, more than there are buckets at times, with two values each. */

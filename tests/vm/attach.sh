@@ -92,6 +92,10 @@ netns_delete() {
 	for pod; do ip netns delete "$pod"; done
 }
 
+# POD VF: a netns with the VF and no addresses; and without both again.
+pod_add() { netns_new "$1" && cni_add "$1" "$(conf "$2" '"ipam":{}')"; }
+pod_del() { cni DEL "$1" "$(conf "$2" '"ipam":{}')" && netns_delete "$1"; }
+
 # POD CMD…: in its netns, and in a cgroup where the kubelet would have it.
 in_pod() {
 	local pod=$1

@@ -16,7 +16,6 @@
 #include "lib/json.h"
 #include "lib/util.h"
 
-#define DEFAULT_SOCKET "/run/rdma-warden/warden.sock"
 #define SOCKET_VARIABLE "RDMA_WARDEN_SOCKET" /* where another one than that is to be asked */
 
 static int print_error(enum cni_version version, const struct cni_error *e)
@@ -105,7 +104,7 @@ static int ask(const struct cni_variables *v, const char *config, size_t len)
 	struct cni_error e = {};
 	struct err err;
 
-	if (client_request(socket && *socket ? socket : DEFAULT_SOCKET, to_request(v, config), print_answer, &answer,
+	if (client_request(socket && *socket ? socket : CONTROL_SOCKET, to_request(v, config), print_answer, &answer,
 			   &err) &&
 	    !answer.given) {
 		cni_fail(&e, status ? CNI_NOT_AVAILABLE : CNI_TRY_AGAIN, "wardend: %s", err.text);

@@ -280,12 +280,7 @@ static void complain(const struct err *err)
 /* Until `due`, which is then the next time. */
 static void wait_for_next(struct timespec *due, double seconds)
 {
-	due->tv_sec += (time_t)seconds;
-	due->tv_nsec += (long)((seconds - floor(seconds)) * 1e9);
-	if (due->tv_nsec >= 1000000000) {
-		due->tv_nsec -= 1000000000;
-		due->tv_sec++;
-	}
+	timespec_add(due, (uint64_t)(seconds * 1e9));
 	if (seconds > 0)
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, due, NULL);
 }

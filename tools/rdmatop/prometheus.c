@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/bytes.h"
 #include "lib/curl.h"
+#include "lib/hash.h"
 #include "lib/json.h"
 #include "lib/util.h"
 #include "rdmatop/source.h"
@@ -22,8 +24,7 @@ struct prometheus {
 	CURL *easy;
 	char url[512];
 	char *form; /* the query, as it is sent */
-	char *answer;
-	size_t len, room;
+	struct bytes answer;
 };
 
 /* ---- the query ---- */
@@ -94,31 +95,19 @@ static char *make_form(unsigned int seconds)
 
 /* ---- HTTP ---- */
 
-static size_t take_bytes(char *bytes, size_t size, size_t count, void *ctx)
+static size_t take_bytes(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct prometheus *p = ctx;
-	size_t len = size * count;
 
-	if (p->len + len > LARGEST_ANSWER)
-		return 0;
-	if (p->len + len > p->room) {
-		char *grown = realloc(p->answer, (p->len + len) * 2);
-
-		if (!grown)
-			return 0;
-		p->answer = grown;
-		p->room = (p->len + len) * 2;
-	}
-	memcpy(p->answer + p->len, bytes, len);
-	p->len += len;
-	return len;
+	(void)one;
+	return bytes_add(&p->answer, bytes, len, LARGEST_ANSWER) ? 0 : len;
 }
 
 static int post(struct prometheus *p, struct err *err)
 {
 	CURLcode code;
 
-	p->len = 0;
+	p->answer.len = 0; /* in its room of before */
 	code = p->curl->easy_perform(p->easy);
 	return code ? fail(err, -EIO, "%s: %s", p->url, p->curl->easy_strerror(code)) : 0;
 }
@@ -128,7 +117,7 @@ static const cJSON *vector_of(struct prometheus *p, cJSON **json, struct err *er
 {
 	const cJSON *status, *error, *result;
 
-	*json = cJSON_ParseWithLength(p->answer, p->len);
+	*json = cJSON_ParseWithLength(p->answer.data, p->answer.len);
 	status = cJSON_GetObjectItemCaseSensitive(*json, "status");
 	error = cJSON_GetObjectItemCaseSensitive(*json, "error");
 	result = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(*json, "data"), "result");
@@ -153,25 +142,10 @@ struct items {
 	cJSON *list;
 };
 
-static uint64_t key_of(const char *kind, const char *node, const char *name)
-{
-	const char *parts[] = { kind, node, name };
-	uint64_t hash = 14695981039346656037ull;
-
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		const char *c = parts[i];
-
-		do
-			hash = (hash ^ (unsigned char)*c) * 1099511628211ull;
-		while (*c++);
-	}
-	return hash;
-}
-
 /* `named`: the key that the name has in the item, or NULL. A new one where there is none. */
 static cJSON *item_of(struct items *items, const char *kind, const char *node, const char *named, const char *name)
 {
-	uint64_t key = key_of(kind, node, name);
+	uint64_t key = hash_part(hash_part(hash_part(HASH_BEGIN, kind), node), name);
 	size_t at = key & (items->room - 1);
 
 	for (; items->table[at].item; at = (at + 1) & (items->room - 1))
@@ -406,7 +380,7 @@ static void prometheus_close(struct source *source)
 	if (p->easy)
 		p->curl->easy_cleanup(p->easy);
 	free(p->form);
-	free(p->answer);
+	bytes_free(&p->answer);
 	free(p);
 }
 

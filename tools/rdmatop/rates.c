@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
 #include "lib/util.h"
 
 /* Who it is, and what it had counted. */
@@ -65,20 +66,12 @@ static double per_second(const struct counted *before, const struct counted *now
 
 /* ---- who is who ---- */
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	do
-		hash = (hash ^ (unsigned char)*text) * 1099511628211ull;
-	while (*text++);
-	return hash;
-}
-
 /* By its name only where the source has no index. */
 static uint64_t hash_of(const char *node, const struct sample_device *d)
 {
-	uint64_t hash = hash_text(hash_text(14695981039346656037ull, node), d->pci);
+	uint64_t hash = hash_part(hash_part(HASH_BEGIN, node), d->pci);
 
-	return d->index.known ? (hash ^ d->index.value) * 1099511628211ull : hash_text(hash, d->device);
+	return d->index.known ? hash_bytes(hash, &d->index.value, sizeof(d->index.value)) : hash_part(hash, d->device);
 }
 
 static bool is_same(const struct tracked *t, uint64_t hash, const char *node, const struct sample_device *d)

@@ -8,13 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/client.h"
 #include "lib/util.h"
 #include "rdmatop/clean.h"
 #include "rdmatop/output.h"
 #include "rdmatop/screen.h"
 #include "rdmatop/source.h"
-
-#define DEFAULT_SOCKET "/run/rdma-warden/warden.sock"
 
 struct options {
 	const char *socket, *record, *replay, *prometheus;
@@ -32,7 +31,7 @@ static void usage(FILE *to)
 	      "it. Asks wardend;\n"
 	      "where none answers, reads the kernel, and says what is missing.\n\n"
 	      "where from\n"
-	      "  --socket PATH        of wardend (" DEFAULT_SOCKET "); the kernel is not read then\n"
+	      "  --socket PATH        of wardend (" CONTROL_SOCKET "); the kernel is not read then\n"
 	      "  --replay FILE        a recording, at its own pace or, with -d, at that one\n"
 	      "  --prometheus URL     the nodes that a Prometheus server scrapes, grouped by node\n"
 	      "  --window SECONDS     over which Prometheus calculates rates (60)\n"
@@ -201,7 +200,7 @@ static struct source *open_source(const struct options *o, struct err *err)
 		return replay_open(o->replay, err);
 	if (o->prometheus)
 		return prometheus_open(o->prometheus, (unsigned int)o->window, err);
-	return o->socket ? socket_open(o->socket, err) : local_open(DEFAULT_SOCKET, err);
+	return o->socket ? socket_open(o->socket, err) : local_open(CONTROL_SOCKET, err);
 }
 
 static int run(struct options *o, struct source *source, FILE *record)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+#include "lib/list.h"
 #include "lib/util.h"
 
 const char *const group_names[GROUPS] = { [GROUP_PF] = "pf",
@@ -265,16 +267,10 @@ static void empty_group(struct row *row, const char *name)
 
 static struct row *add_row(struct rows *rows)
 {
-	struct row *grown;
+	struct row *row = list_place(&rows->row, &rows->room, rows->count, sizeof(*row));
 
-	if (rows->count == rows->room) {
-		grown = reallocarray(rows->row, rows->room ? rows->room * 2 : 64, sizeof(*grown));
-		if (!grown)
-			return NULL;
-		rows->row = grown;
-		rows->room = rows->room ? rows->room * 2 : 64;
-	}
-	return &rows->row[rows->count++];
+	rows->count += row != NULL;
+	return row;
 }
 
 /* ---- order ---- */
@@ -325,13 +321,10 @@ static int compare_group(const void *left, const void *right, void *ctx)
 
 static uint64_t group_key(const struct sample *s, const struct sample_device *d, enum group_by by)
 {
-	uint64_t hash = 14695981039346656037ull;
 	char name[ROW_TEXT];
 
 	group_name(s, d, by, name);
-	for (const char *c = name; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * 1099511628211ull;
-	return hash;
+	return hash_text(name);
 }
 
 static void order_rows(struct row *row, size_t count, int (*compare)(const void *, const void *, void *),

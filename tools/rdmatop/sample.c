@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+#include "lib/list.h"
 #include "lib/util.h"
 #include "rdmatop/clean.h"
 
@@ -53,13 +55,10 @@ static size_t name_count;
 
 static const struct name *intern(const char *text)
 {
-	uint32_t hash = 2166136261u;
 	struct name *name;
 	size_t at;
 
-	for (const char *c = text; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * 16777619u;
-	for (at = hash % NAMES; names[at]; at = (at + 1) % NAMES)
+	for (at = hash_text(text) % NAMES; names[at]; at = (at + 1) % NAMES)
 		if (!strcmp(names[at]->text, text))
 			return names[at];
 	if (name_count >= NAMES / 2 || strlen(text) >= sizeof(name->text) || !(name = calloc(1, sizeof(*name))))
@@ -82,18 +81,12 @@ static const struct name *intern(const char *text)
 /* The next place of a list, emptied, or NULL. */
 static void *grow(void *list, size_t *count, size_t *room, size_t size)
 {
-	void **at = list;
+	void *place = list_place(list, room, *count, size);
 
-	if (*count == *room) {
-		size_t more = *room ? *room * 2 : 16;
-		void *grown = realloc(*at, more * size);
-
-		if (!grown)
-			return NULL;
-		*at = grown;
-		*room = more;
-	}
-	return memset((char *)*at + (*count)++ * size, 0, size);
+	if (!place)
+		return NULL;
+	++*count;
+	return memset(place, 0, size);
 }
 
 #define GROW(sample, what) \
@@ -452,7 +445,7 @@ static void take_pf(struct sample *s, const cJSON *item)
 		return;
 	pf->node = node;
 	read_fields(s, item, fields, ARRAY_SIZE(fields), pf);
-	if (!pf->speed_mbps.value)
+	if (!pf->speed_mbps.value) /* the link is down */
 		pf->speed_mbps.known = false;
 	if (pf->priority.value >= SAMPLE_PRIORITIES)
 		pf->priority.known = false;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/client.h"
 #include "lib/json.h"
 #include "lib/util.h"
 #include "rdmatop/source.h"
@@ -28,7 +29,7 @@ struct line_reader {
 
 struct socket_source {
 	struct source source; /* first */
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* a longer one is none */
 	struct line_reader answers, events;
 	bool had_events; /* those of before are known */
 };
@@ -41,21 +42,11 @@ static void reader_close(struct line_reader *r)
 
 static int reader_connect(struct line_reader *r, const char *path, struct err *err)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct timeval patience = { .tv_sec = SOURCE_SECONDS };
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = r->fd >= 0 ? r->fd : client_connect(path, SOURCE_SECONDS, err);
 
-	if (r->fd >= 0)
-		return 0;
-	memcpy(addr.sun_path, path, sizeof(addr.sun_path));
 	if (fd < 0)
-		return fail(err, -errno, "%s", strerror(errno));
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
-	    connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		return fail(err, -errno, "%s: %s", path,
-			    errno == ENOENT || errno == ECONNREFUSED ? "no wardend answers there" : strerror(errno));
-	r->fd = take_fd(&fd);
+		return fd;
+	r->fd = fd;
 	return 0;
 }
 
@@ -115,29 +106,18 @@ static int reader_line(struct line_reader *r, int flags, char **line, size_t *le
 
 static int send_text(struct line_reader *r, const char *text, struct err *err)
 {
-	size_t left = strlen(text);
+	int error = client_send(r->fd, text, strlen(text));
 
-	while (left) {
-		ssize_t n = send(r->fd, text, left, MSG_NOSIGNAL);
-
-		if (n < 0 && errno != EINTR)
-			return fail(err, -errno, "wardend cannot be asked: %s", strerror(errno));
-		if (n > 0) {
-			text += n;
-			left -= (size_t)n;
-		}
-	}
-	return 0;
+	return error ? fail(err, error, "wardend cannot be asked: %s", strerror(-error)) : 0;
 }
 
 /* The answer's end: 0, or the reason that it has. */
 static int finish(const cJSON *end, struct err *err)
 {
-	const cJSON *text = cJSON_GetObjectItemCaseSensitive(end, "error");
+	struct err reason;
+	int r = client_end(end, &reason);
 
-	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(end, "ok")))
-		return 0;
-	return fail(err, -EPROTO, "wardend: %s", cJSON_IsString(text) ? text->valuestring : "refused without a reason");
+	return r ? fail(err, r, "wardend: %s", reason.text) : 0;
 }
 
 /* Asks and feeds what comes; each item is given `kind` and `device` where they are not NULL. */

@@ -29,13 +29,6 @@ struct worker {
 	char device[64];
 };
 
-static void add_ns(struct timespec *t, uint64_t ns)
-{
-	ns += (uint64_t)t->tv_nsec;
-	t->tv_sec += (time_t)(ns / 1000000000u);
-	t->tv_nsec = (long)(ns % 1000000000u);
-}
-
 /* Until `due`, or until somebody is in a hurry, and as long as what was read is not taken. Called with the lock. */
 static void wait_until(struct worker *w, const struct timespec *due)
 {
@@ -70,7 +63,7 @@ static void next_due(struct timespec *due, uint64_t ns)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	add_ns(due, ns);
+	timespec_add(due, ns);
 	if (due->tv_sec < now.tv_sec || (due->tv_sec == now.tv_sec && due->tv_nsec < now.tv_nsec))
 		*due = now;
 }

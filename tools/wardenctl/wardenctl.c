@@ -15,8 +15,6 @@
 #include "wardenctl/print.h"
 #include "wardenctl/verify.h"
 
-#define DEFAULT_SOCKET "/run/rdma-warden/warden.sock"
-
 struct command {
 	const char *name;
 	const char *arguments;
@@ -269,7 +267,7 @@ static int ask(struct environment *env, cJSON *request, struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct environment env = { .socket = DEFAULT_SOCKET };
+	struct environment env = { .socket = CONTROL_SOCKET };
 	cJSON *request = cJSON_CreateObject();
 	struct err err;
 	int r = parse(argc, argv, &env, request);

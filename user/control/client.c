@@ -10,22 +10,26 @@
 
 #include "lib/util.h"
 
-static int connect_to(const char *path, struct err *err)
+int client_connect(const char *path, unsigned int seconds, struct err *err)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const struct timeval patience = { .tv_sec = seconds };
 
 	if (fd < 0)
 		return fail(err, -errno, "%s: %s", path, strerror(errno));
 	if (try_snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path))
 		return fail(err, -ENAMETOOLONG, "%s: the path is too long", path);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)))
+		return fail(err, -errno, "%s: %s", path, strerror(errno));
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return fail(err, -errno, "%s: %s", path,
 			    errno == ENOENT || errno == ECONNREFUSED ? "no wardend answers there" : strerror(errno));
 	return take_fd(&fd);
 }
 
-static int send_all(int fd, const char *bytes, size_t len)
+int client_send(int fd, const char *bytes, size_t len)
 {
 	while (len) {
 		ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
@@ -48,14 +52,13 @@ static int send_request(int fd, cJSON *request, struct err *err)
 	cJSON_Delete(request);
 	if (!line)
 		return fail(err, -ENOMEM, "out of memory");
-	r = send_all(fd, line, strlen(line));
+	r = client_send(fd, line, strlen(line));
 	if (!r)
-		r = send_all(fd, "\n", 1);
+		r = client_send(fd, "\n", 1);
 	return r ? fail(err, r, "the request cannot be sent: %s", strerror(-r)) : 0;
 }
 
-/* The daemon's last line: 0, or its error. */
-static int finish(const cJSON *end, struct err *err)
+int client_end(const cJSON *end, struct err *err)
 {
 	const cJSON *text = cJSON_GetObjectItemCaseSensitive(end, "error");
 	const cJSON *code = cJSON_GetObjectItemCaseSensitive(end, "errno");
@@ -69,7 +72,7 @@ static int finish(const cJSON *end, struct err *err)
 int client_request(const char *socket_path, cJSON *request, void (*item)(const cJSON *item, void *ctx), void *ctx,
 		   struct err *err)
 {
-	_cleanup_close_ int fd = connect_to(socket_path, err);
+	_cleanup_close_ int fd = client_connect(socket_path, 0, err);
 	_cleanup_fclose_ FILE *in = NULL;
 	_cleanup_free_ char *line = NULL;
 	size_t room = 0;
@@ -92,7 +95,7 @@ int client_request(const char *socket_path, cJSON *request, void (*item)(const c
 		if (!json)
 			return fail(err, -EPROTO, "the daemon's answer is not JSON");
 		if (last)
-			r = finish(json, err);
+			r = client_end(json, err);
 		else
 			item(json, ctx);
 		cJSON_Delete(json);

@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "lib/list.h"
 #include "lib/util.h"
 
 #define PROC_PID_INIT_INO 0xeffffffcU /* include/linux/proc_ns.h: the same on each kernel */
@@ -94,20 +95,6 @@ static bool read_started(int dir, uint64_t *started)
 
 /* ---- pods and containers ---- */
 
-static int grow(void **array, size_t *room, size_t count, size_t size)
-{
-	void *grown;
-
-	if (count < *room)
-		return 0;
-	grown = reallocarray(*array, *room * 2 + 64, size);
-	if (!grown)
-		return -ENOMEM;
-	*array = grown;
-	*room = *room * 2 + 64;
-	return 0;
-}
-
 static bool container_known(const struct scan *s, const struct cgroup_pod *whose)
 {
 	for (size_t i = 0; i < s->container_count; i++)
@@ -141,15 +128,13 @@ static ssize_t pod_of(struct pass *p, const struct cgroup_pod *whose)
 {
 	struct scan *s = p->scan;
 	struct scan_pod *pod;
-	int r;
 
 	for (size_t i = 0; i < s->pod_count; i++)
 		if (!strcmp(s->pods[i].uid, whose->uid))
 			return (ssize_t)i;
-	r = grow((void **)&s->pods, &p->pod_room, s->pod_count, sizeof(*s->pods));
-	if (r)
-		return r;
-	pod = &s->pods[s->pod_count];
+	pod = list_place(&s->pods, &p->pod_room, s->pod_count, sizeof(*pod));
+	if (!pod)
+		return -ENOMEM;
 	*pod = (struct scan_pod){ .qos = whose->qos, .cgroup = pod_cgroup(p, whose) };
 	memcpy(pod->uid, whose->uid, sizeof(pod->uid));
 	return (ssize_t)s->pod_count++;
@@ -172,9 +157,9 @@ static void settle_pod(struct scan *s, const struct scan_container *container)
 static int add_container(struct pass *p, const struct process *process, const struct cgroup_pod *whose)
 {
 	struct scan_container container = { .runtime = whose->runtime, .pid = process->pid };
+	struct scan_container *to;
 	struct scan *s = p->scan;
 	ssize_t pod;
-	int r;
 
 	if (s->container_count == p->max_containers) {
 		s->cut = true;
@@ -182,15 +167,16 @@ static int add_container(struct pass *p, const struct process *process, const st
 	}
 	if (!read_process_netns(process->dir, &container.netns) || !read_started(process->dir, &container.started))
 		return 0;
-	r = grow((void **)&s->containers, &p->container_room, s->container_count, sizeof(*s->containers));
-	if (r)
-		return r;
+	to = list_place(&s->containers, &p->container_room, s->container_count, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
 	pod = pod_of(p, whose);
 	if (pod < 0)
 		return (int)pod;
 	container.pod = (size_t)pod;
 	memcpy(container.id, whose->container, sizeof(container.id));
-	s->containers[s->container_count++] = container;
+	*to = container;
+	s->container_count++;
 	settle_pod(s, &container);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/list.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -139,16 +140,12 @@ static bool seen_before(struct walk *w, uint32_t inum)
 
 static int remember(struct walk *w, uint32_t inum)
 {
-	uint32_t *grown;
+	uint32_t *to = list_place(&w->seen, &w->room, w->count, sizeof(*to));
 
-	if (w->count == w->room) {
-		grown = realloc(w->seen, (w->room * 2 + 16) * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		w->seen = grown;
-		w->room = w->room * 2 + 16;
-	}
-	w->seen[w->count++] = inum;
+	if (!to)
+		return -ENOMEM;
+	*to = inum;
+	w->count++;
 	return 0;
 }
 

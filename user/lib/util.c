@@ -139,12 +139,29 @@ int make_dirs(const char *path)
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
-uint64_t boot_ns(void)
+static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_BOOTTIME, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t boot_ns(void)
+{
+	return now_ns(CLOCK_BOOTTIME);
+}
+
+uint64_t wall_ns(void)
+{
+	return now_ns(CLOCK_REALTIME);
+}
+
+void timespec_add(struct timespec *t, uint64_t ns)
+{
+	ns += (uint64_t)t->tv_nsec;
+	t->tv_sec += (time_t)(ns / 1000000000u);
+	t->tv_nsec = (long)(ns % 1000000000u);
 }
 
 uint32_t dev_to_kernel(dev_t dev)

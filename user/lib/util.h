@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <time.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
@@ -72,6 +73,11 @@ int sync_dir(const char *path);
 
 /* CLOCK_BOOTTIME in ns, the clock of the events. */
 uint64_t boot_ns(void);
+
+/* CLOCK_REALTIME in ns: for people, and for what is told to other machines. */
+uint64_t wall_ns(void);
+
+void timespec_add(struct timespec *t, uint64_t ns);
 
 /*
  * Device numbers: the kernel keeps major << 20 | minor (kdev_t.h), user space another form (makedev(3)).

@@ -7,6 +7,7 @@
 
 #include "config/kubernetes.h"
 #include "control/requests.h"
+#include "lib/list.h"
 #include "lib/util.h"
 #include "packet/packets.h"
 #include "pods/pods.h"
@@ -83,20 +84,6 @@ void snapshot_drop(struct snapshot *s)
 
 /* ---- in the loop's thread ---- */
 
-static void *one_more(void **list, size_t *room, size_t count, size_t size)
-{
-	void *grown;
-
-	if (count == *room) {
-		grown = realloc(*list, (*room * 2 + 16) * size);
-		if (!grown)
-			return NULL;
-		*list = grown;
-		*room = *room * 2 + 16;
-	}
-	return (char *)*list + count * size;
-}
-
 static int copy_devices(struct snapshot *s, struct services *services)
 {
 	s->model = pods_model(services->pods);
@@ -125,7 +112,7 @@ static bool has_claim(uint32_t index, uint64_t claim, void *ctx)
 
 static int add_flow(struct snapshot *s, const struct snapshot_flow *flow)
 {
-	struct snapshot_flow *to = one_more((void **)&s->flows, &s->flow_room, s->flow_count, sizeof(*to));
+	struct snapshot_flow *to = list_place(&s->flows, &s->flow_room, s->flow_count, sizeof(*to));
 
 	if (!to)
 		return -ENOMEM;
@@ -181,7 +168,7 @@ static int copy_attachment(const struct attach_view *view, void *ctx)
 	count_step(s, view->step);
 	if (!view->quarantined)
 		return 0;
-	to = one_more((void **)&s->quarantined, &s->quarantined_room, s->quarantined_count, sizeof(*to));
+	to = list_place(&s->quarantined, &s->quarantined_room, s->quarantined_count, sizeof(*to));
 	if (!to)
 		return -ENOMEM;
 	snprintf(*to, sizeof(*to), "%s", view->pci);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/list.h"
 #include "lib/util.h"
 #include "metrics/families.h"
 #include "report/text.h"
@@ -82,16 +83,12 @@ static void add(struct items *items, size_t device, const char *name, const char
 	char clean[72];
 	struct item *to;
 
-	if (items->count == items->room) {
-		to = realloc(items->list, (items->room * 2 + 256) * sizeof(*to));
-		if (!to) {
-			items->error = -ENOMEM;
-			return;
-		}
-		items->list = to;
-		items->room = items->room * 2 + 256;
+	to = list_place(&items->list, &items->room, items->count, sizeof(*to));
+	if (!to) {
+		items->error = -ENOMEM;
+		return;
 	}
-	to = &items->list[items->count++];
+	items->count++;
 	*to = (struct item){ .device = device, .value = value };
 	exposition_name(name, clean, sizeof(clean));
 	snprintf(to->name, sizeof(to->name), "rdma_%s_total", clean);

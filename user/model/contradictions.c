@@ -2,6 +2,7 @@
 /* What two sources say that cannot both be right. Where one of them does not know, there is none. */
 #include <string.h>
 
+#include "lib/hash.h"
 #include "lib/util.h"
 #include "model/internal.h"
 
@@ -28,7 +29,7 @@ static bool is_told(const struct telling *t, enum contradiction_rule rule, const
 {
 	const struct contradiction *list = t->j->model->contradictions;
 
-	INDEX_EACH(&t->told, index_hash(device), i)
+	INDEX_EACH(&t->told, hash_text(device), i)
 	if (list[i].rule == rule && !strcmp(list[i].device, device))
 		return true;
 	return false;
@@ -55,7 +56,7 @@ static struct contradiction *tell(struct telling *t, enum contradiction_rule rul
 	if (t->j->failed || is_told(t, rule, device))
 		return NULL;
 	if ((m->contradiction_count == t->room && !grow(t)) ||
-	    !index_put(&t->told, index_hash(device), m->contradiction_count)) {
+	    !index_put(&t->told, hash_text(device), m->contradiction_count)) {
 		t->j->failed = true;
 		return NULL;
 	}
@@ -191,7 +192,7 @@ static struct place find_rdma(const struct join *j, const char *parent, size_t p
 {
 	struct place away = {};
 
-	INDEX_EACH(&j->devices, index_hash(parent), d)
+	INDEX_EACH(&j->devices, hash_text(parent), d)
 	{
 		const struct warden_device *one = &j->in->devices[d].device;
 
@@ -209,7 +210,7 @@ static struct place find_netdev(const struct join *j, const char *parent, size_t
 {
 	struct place away = {};
 
-	INDEX_EACH(&j->netdevs, index_hash(parent), n)
+	INDEX_EACH(&j->netdevs, hash_text(parent), n)
 	{
 		const struct model_netdev *one = &j->in->netdevs[n];
 
@@ -348,10 +349,10 @@ static bool is_shared(const struct resource *r)
 static struct resource *find_resource(struct telling *t, struct index *index, struct resource *list, size_t *count,
 				      const char *name)
 {
-	INDEX_EACH(index, index_hash(name), r)
+	INDEX_EACH(index, hash_text(name), r)
 	if (!strcmp(list[r].name, name))
 		return &list[r];
-	if (!index_put(index, index_hash(name), *count)) {
+	if (!index_put(index, hash_text(name), *count)) {
 		t->j->failed = true;
 		return NULL;
 	}

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lib/hash.h"
 #include "lib/util.h"
 #include "model/internal.h"
 
@@ -14,10 +15,10 @@ const enum pod_source trusted[TRUSTED] = { POD_SOURCE_ATTACH,     POD_SOURCE_CLA
 static void index_parents(struct join *j)
 {
 	for (size_t d = 0; d < j->in->device_count; d++)
-		if (!index_put(&j->devices, index_hash(j->in->devices[d].device.parent), d))
+		if (!index_put(&j->devices, hash_text(j->in->devices[d].device.parent), d))
 			j->failed = true;
 	for (size_t n = 0; n < j->in->netdev_count; n++)
-		if (!index_put(&j->netdevs, index_hash(j->in->netdevs[n].parent), n))
+		if (!index_put(&j->netdevs, hash_text(j->in->netdevs[n].parent), n))
 			j->failed = true;
 }
 
@@ -28,7 +29,7 @@ static const struct model_netdev *netdev_of(const struct join *j, const struct w
 
 	if (!device->parent[0])
 		return NULL;
-	INDEX_EACH(&j->netdevs, index_hash(device->parent), n)
+	INDEX_EACH(&j->netdevs, hash_text(device->parent), n)
 	{
 		const struct model_netdev *one = &j->in->netdevs[n];
 
@@ -88,7 +89,7 @@ static size_t find_device(const struct join *j, const char *parent)
 
 	if (!*parent)
 		return found;
-	INDEX_EACH(&j->devices, index_hash(parent), d)
+	INDEX_EACH(&j->devices, hash_text(parent), d)
 	if (!strcmp(j->in->devices[d].device.parent, parent) && d < found)
 		found = d;
 	return found;
@@ -160,7 +161,7 @@ static void say_parent(struct join *j, const char *parent, enum pod_source sourc
 {
 	if (!*parent)
 		return;
-	INDEX_EACH(&j->devices, index_hash(parent), d)
+	INDEX_EACH(&j->devices, hash_text(parent), d)
 	if (!strcmp(j->in->devices[d].device.parent, parent))
 		say(j, d, source, pod);
 }

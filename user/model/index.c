@@ -3,16 +3,6 @@
 
 #include <stdlib.h>
 
-/* FNV-1a (Fowler, Noll, Vo), 64 bits. */
-uint64_t index_hash(const char *text)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
-	return hash;
-}
-
 /* The room is a power of two; a hash may be a number whose low bits alone, or high bits alone, differ from another's. */
 static size_t *bucket_of(const struct index *index, uint64_t hash)
 {

@@ -24,8 +24,6 @@ struct index {
 
 #define INDEX_END ((size_t)-1)
 
-uint64_t index_hash(const char *text);
-
 /* False: no memory, and nothing is changed. */
 bool index_put(struct index *index, uint64_t hash, size_t value);
 void index_free(struct index *index);

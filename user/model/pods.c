@@ -2,6 +2,7 @@
 /* Whatever the sources say of one pod comes together: by its UID, else by its netns or its name, and never by guess. */
 #include <string.h>
 
+#include "lib/hash.h"
 #include "lib/names.h"
 #include "lib/util.h"
 #include "model/internal.h"
@@ -60,12 +61,12 @@ static bool uid_valid(const char *uid)
 static void set_uid(struct join *j, size_t p, const char *uid)
 {
 	strcpy(j->model->pods[p].uid, uid);
-	put(j, &j->by_uid, index_hash(uid), p);
+	put(j, &j->by_uid, hash_text(uid), p);
 }
 
 static size_t find_uid(struct join *j, const char *uid)
 {
-	INDEX_EACH(&j->by_uid, index_hash(uid), p)
+	INDEX_EACH(&j->by_uid, hash_text(uid), p)
 	{
 		if (!strcmp(j->model->pods[p].uid, uid))
 			return p;
@@ -119,7 +120,7 @@ static void set_owner(struct join *j, size_t p, const char *owner)
 	if (pod->namespace[0] || (pod->owner[0] && made_up(owner)))
 		return;
 	strcpy(pod->owner, owner);
-	put(j, &j->by_owner, index_hash(owner), p);
+	put(j, &j->by_owner, hash_text(owner), p);
 	if (made_up(owner))
 		return;
 	memcpy(pod->namespace, owner, (size_t)(slash - owner));
@@ -136,7 +137,7 @@ static size_t find_owner(const struct join *j, const char *owner)
 	size_t best = MODEL_NONE, bare = MODEL_NONE;
 	bool tie = false;
 
-	INDEX_EACH(&j->by_owner, index_hash(owner), p)
+	INDEX_EACH(&j->by_owner, hash_text(owner), p)
 	{
 		if (strcmp(pods[p].owner, owner))
 			continue;
@@ -294,7 +295,7 @@ static size_t count_uids(const struct join *j, const struct index *index, const 
 {
 	size_t count = 0;
 
-	INDEX_EACH(index, index_hash(uid), i)
+	INDEX_EACH(index, hash_text(uid), i)
 	{
 		const struct kube_pod *k = j->in->api->list[i];
 
@@ -327,7 +328,7 @@ static size_t pod_of_api(struct join *j, const struct aliases *a, const struct k
 		set_uid(j, p, k->uid);
 	if (alias) {
 		j->alias[p] = k->static_uid;
-		put(j, &j->by_uid, index_hash(k->static_uid), p);
+		put(j, &j->by_uid, hash_text(k->static_uid), p);
 	}
 	return p;
 }
@@ -377,8 +378,8 @@ static void add_api(struct join *j, const struct kube_pods *api)
 	char owner[WARDEN_OWNER_LEN];
 
 	for (size_t i = 0; i < api->count; i++) {
-		put(j, &a.uids, index_hash(api->list[i]->uid), i);
-		put(j, &a.statics, index_hash(api->list[i]->static_uid), i);
+		put(j, &a.uids, hash_text(api->list[i]->uid), i);
+		put(j, &a.statics, hash_text(api->list[i]->static_uid), i);
 	}
 	for (size_t i = 0; !j->failed && i < api->count; i++) {
 		const struct kube_pod *k = api->list[i];

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/list.h"
 #include "lib/util.h"
 #include "pods/internal.h"
 #include "report/events.h"
@@ -39,16 +40,11 @@ static struct told *find(struct pods *p, const struct model *model, const struct
 
 static void add(struct pods *p, const struct model *model, const struct contradiction *c)
 {
-	struct told *grown, *t;
+	struct told *t = list_place(&p->told, &p->told_room, p->told_count, sizeof(*t));
 
-	if (p->told_count == p->told_room) {
-		grown = realloc(p->told, (p->told_room * 2 + 8) * sizeof(*grown));
-		if (!grown)
-			return;
-		p->told = grown;
-		p->told_room = p->told_room * 2 + 8;
-	}
-	t = &p->told[p->told_count++];
+	if (!t)
+		return;
+	p->told_count++;
 	*t = (struct told){ .what = *c, .first_ns = boot_ns(), .seen = true };
 	for (int i = 0; i < 2; i++)
 		snprintf(t->owner[i], sizeof(t->owner[i]), "%s", model_owner(model, c->pods[i]));

@@ -6,6 +6,7 @@
 
 #include "attach/attach.h"
 #include "config/config.h"
+#include "lib/list.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "pods/internal.h"
@@ -38,17 +39,13 @@ static struct away *away_find(struct pods *p, uint32_t index)
 /* NULL: no memory; the next round tries again. */
 static struct away *away_put(struct pods *p, uint32_t index, const struct netns_id *netns)
 {
-	struct away *a = away_find(p, index), *grown;
+	struct away *a = away_find(p, index);
 
-	if (!a && p->away_count == p->away_room) {
-		grown = realloc(p->away, (p->away_room * 2 + 16) * sizeof(*grown));
-		if (!grown)
-			return NULL;
-		p->away = grown;
-		p->away_room = p->away_room * 2 + 16;
-	}
 	if (!a) {
-		a = &p->away[p->away_count++];
+		a = list_place(&p->away, &p->away_room, p->away_count, sizeof(*a));
+		if (!a)
+			return NULL;
+		p->away_count++;
 		*a = (struct away){ .index = index };
 	}
 	if (a->netns.cookie != netns->cookie)

@@ -8,6 +8,7 @@
 
 #include "attach/attach.h"
 #include "config/config.h"
+#include "lib/list.h"
 #include "lib/util.h"
 #include "pods/internal.h"
 #include "rdma/exclusive.h"
@@ -26,20 +27,12 @@ struct gathered {
 	bool failed; /* no memory */
 };
 
-static void *place_in(struct gathered *g, void **list, size_t *room, size_t count, size_t size)
+static void *place_in(struct gathered *g, void *list, size_t *room, size_t count, size_t size)
 {
-	void *grown;
+	void *place = list_place(list, room, count, size);
 
-	if (count < *room)
-		return (char *)*list + count * size;
-	grown = realloc(*list, (*room * 2 + 32) * size);
-	if (!grown) {
-		g->failed = true;
-		return NULL;
-	}
-	*list = grown;
-	*room = *room * 2 + 32;
-	return (char *)grown + count * size;
+	g->failed |= !place;
+	return place;
 }
 
 /* ---- devices ---- */
@@ -47,8 +40,7 @@ static void *place_in(struct gathered *g, void **list, size_t *room, size_t coun
 static int take_tracked(const struct tracked_device *device, void *ctx)
 {
 	struct gathered *g = ctx;
-	struct tracked_device *to =
-		place_in(g, (void **)&g->devices, &g->device_room, g->device_count, sizeof(*g->devices));
+	struct tracked_device *to = place_in(g, &g->devices, &g->device_room, g->device_count, sizeof(*g->devices));
 
 	if (!to)
 		return -ENOMEM;
@@ -83,8 +75,8 @@ static void take_device(uint32_t index, const struct warden_device *device, void
 static int take_attachment(const struct attach_view *view, void *ctx)
 {
 	struct gathered *g = ctx;
-	struct model_attachment *to = place_in(g, (void **)&g->attachments, &g->attachment_room, g->attachment_count,
-					       sizeof(*g->attachments));
+	struct model_attachment *to =
+		place_in(g, &g->attachments, &g->attachment_room, g->attachment_count, sizeof(*g->attachments));
 
 	if (!to)
 		return -ENOMEM;
@@ -114,7 +106,7 @@ static void take_slot(const struct warden_pod *pod, void *ctx)
 	struct scan_pod *to = scan_find(g, pod->uid);
 
 	if (!to && pod->cgroup_id && strlen(pod->uid) < POD_UID_LEN) /* without a cgroup it is the journal's word */
-		to = place_in(g, (void **)&g->scan.pods, &g->pod_room, g->scan.pod_count, sizeof(*to));
+		to = place_in(g, &g->scan.pods, &g->pod_room, g->scan.pod_count, sizeof(*to));
 	if (!to)
 		return;
 	if (to == &g->scan.pods[g->scan.pod_count]) {

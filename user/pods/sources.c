@@ -13,6 +13,7 @@
 
 #include "kube/checkpoint.h"
 #include "kube/podresources.h"
+#include "lib/list.h"
 #include "lib/names.h"
 #include "lib/util.h"
 #include "net/netops.h"
@@ -68,20 +69,16 @@ static void take_netdev(const struct netdev_link *link, void *ctx)
 {
 	struct netdev_walk *walk = ctx;
 	struct node_pass *pass = walk->pass;
-	struct model_netdev *grown;
+	struct model_netdev *to;
 
 	if (!link->parent[0])
 		return;
-	if (pass->netdev_count == pass->netdev_room) {
-		grown = realloc(pass->netdevs, (pass->netdev_room * 2 + 16) * sizeof(*grown));
-		if (!grown)
-			return;
-		pass->netdevs = grown;
-		pass->netdev_room = pass->netdev_room * 2 + 16;
-	}
-	pass->netdevs[pass->netdev_count] = (struct model_netdev){ .netns = walk->netns };
-	memcpy(pass->netdevs[pass->netdev_count].parent, link->parent, sizeof(link->parent));
-	memcpy(pass->netdevs[pass->netdev_count].name, link->name, sizeof(link->name));
+	to = list_place(&pass->netdevs, &pass->netdev_room, pass->netdev_count, sizeof(*to));
+	if (!to)
+		return;
+	*to = (struct model_netdev){ .netns = walk->netns };
+	memcpy(to->parent, link->parent, sizeof(link->parent));
+	memcpy(to->name, link->name, sizeof(link->name));
 	pass->netdev_count++;
 }
 

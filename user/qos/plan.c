@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
 #include "lib/util.h"
 
 int qos_plan_add(struct qos_plan *plan, const char *rule, const struct qos_action *action)
@@ -69,29 +70,20 @@ void qos_plan_order(struct qos_plan *plan)
 		plan->changes[i].number = (unsigned int)i + 1;
 }
 
-/* FNV-1a, the final NUL included, so that texts do not run into each other. */
-static uint64_t hash(uint64_t state, const char *text)
-{
-	do
-		state = (state ^ (uint8_t)*text) * 0x100000001b3ull;
-	while (*text++);
-	return state;
-}
-
 void qos_plan_digest(const struct qos_plan *plan, char digest[QOS_DIGEST_LEN])
 {
-	uint64_t state = 0xcbf29ce484222325ull;
+	uint64_t state = HASH_BEGIN;
 	char text[QOS_VALUE_LEN];
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct qos_action *a = &plan->changes[i].action;
 
 		qos_action_name(a, text, sizeof(text));
-		state = hash(hash(hash(state, text), a->subject), a->pci);
+		state = hash_part(hash_part(hash_part(state, text), a->subject), a->pci);
 		qos_value_text(a->setting, &a->from, text, sizeof(text));
-		state = hash(state, text);
+		state = hash_part(state, text);
 		qos_value_text(a->setting, &a->to, text, sizeof(text));
-		state = hash(state, text);
+		state = hash_part(state, text);
 	}
 	snprintf(digest, QOS_DIGEST_LEN, "%016llx", (unsigned long long)state);
 }

@@ -14,6 +14,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "lib/list.h"
 #include "lib/netlink.h"
 #include "lib/netns.h"
 #include "lib/util.h"
@@ -140,17 +141,12 @@ struct device_list {
 
 static int list_append(struct device_list *list, const struct rdma_device *device)
 {
-	size_t room = list->room * 2 + 16;
-	struct rdma_device *grown;
+	struct rdma_device *to = list_place(&list->devices, &list->room, list->count, sizeof(*to));
 
-	if (list->count == list->room) {
-		grown = realloc(list->devices, room * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		list->devices = grown;
-		list->room = room;
-	}
-	list->devices[list->count++] = *device;
+	if (!to)
+		return -ENOMEM;
+	*to = *device;
+	list->count++;
 	return 0;
 }
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/bytes.h"
 #include "lib/json.h"
@@ -23,7 +22,6 @@
 #define BATCH_MOST 64 /* alerts in a request */
 #define BATCH_BYTES (1 << 20)
 #define ENDED_NS 900000000000ull /* so long is a server waited for that has not heard of an end */
-#define SAY_NS 600000000000ull /* between two words on what was dropped */
 
 struct alert {
 	struct notify_item item;
@@ -55,7 +53,7 @@ struct alertmanager {
 	struct notify_table table; /* in the order of their serials */
 	struct server *servers;
 	uint64_t serial;
-	uint64_t unsaid, say_ns;
+	struct notify_lost lost;
 };
 
 static struct alert *alert_of(const struct notify_item *item)
@@ -63,27 +61,17 @@ static struct alert *alert_of(const struct notify_item *item)
 	return (struct alert *)((const char *)item - offsetof(struct alert, item));
 }
 
-static uint64_t wall_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* ---- the table ---- */
 
 static void say_dropped(struct alertmanager *a, const struct server *s, uint64_t alerts, const char *why)
 {
+	uint64_t say = notify_lost_add(&a->lost, alerts, boot_ns());
 	char text[400];
 
-	a->unsaid += alerts;
-	if (a->say_ns && boot_ns() < a->say_ns)
+	if (!say)
 		return;
-	a->say_ns = boot_ns() + SAY_NS;
-	snprintf(text, sizeof(text), "%llu alerts are not told to %.128s: %.192s", (unsigned long long)a->unsaid,
-		 s->url, why);
-	a->unsaid = 0;
+	snprintf(text, sizeof(text), "%llu alerts are not told to %.128s: %.192s", (unsigned long long)say, s->url,
+		 why);
 	a->options.fault(a->options.ctx, text);
 }
 
@@ -114,21 +102,10 @@ static bool is_over(const struct notify_item *item)
 	return !alert_of(item)->holds;
 }
 
-static bool any(const struct notify_item *item)
-{
-	(void)item;
-	return true;
-}
-
 static void make_room(struct alertmanager *a)
 {
-	struct notify_item *oldest;
+	struct notify_item *oldest = notify_to_go(&a->table, is_over);
 
-	if (a->table.count < a->table.most)
-		return;
-	oldest = notify_oldest(&a->table, is_over);
-	if (!oldest)
-		oldest = notify_oldest(&a->table, any);
 	if (oldest)
 		drop(a, alert_of(oldest), "there are too many of them");
 }
@@ -144,7 +121,7 @@ static bool all_know(const struct alertmanager *a, const struct alert *alert)
 /* An end is told to everybody. What just happens ends at each server by itself, and is nothing to be told after that. */
 static void forget_over(struct alertmanager *a)
 {
-	uint64_t now = wall_now();
+	uint64_t now = wall_ns();
 	struct notify_item *next;
 
 	for (struct notify_item *i = a->table.first; i; i = next) {
@@ -257,7 +234,7 @@ static char *head_text(const char *node, const struct notice *n)
 
 static int add_alert(const struct alert *alert, struct bytes *body)
 {
-	uint64_t end = alert->holds ? wall_now() + ALERT_HOLDS_MS * 1000000ull : alert->end_ns;
+	uint64_t end = alert->holds ? wall_ns() + ALERT_HOLDS_MS * 1000000ull : alert->end_ns;
 	char begins[64], ends[64];
 	_cleanup_free_ char *text = NULL;
 	int len;
@@ -494,12 +471,9 @@ void alertmanager_health(const struct alertmanager *a,
 			 void (*visit)(const char *url, const struct notify_health *health, void *ctx), void *ctx)
 {
 	for (const struct server *s = a->servers; s; s = s->next) {
-		const struct sender_health *h = sender_health(s->sender);
-		struct notify_health health = {
-			.sent = h->sent, .failed = h->failed, .dropped = s->dropped, .failures = h->failures
-		};
+		struct notify_health health = *sender_health(s->sender);
 
-		snprintf(health.error, sizeof(health.error), "%s", h->error.text);
+		health.dropped = s->dropped;
 		for (const struct notify_item *i = a->table.first; i; i = i->next)
 			health.waiting += alert_of(i)->serial > s->seen;
 		visit(s->url, &health, ctx);

@@ -93,12 +93,9 @@ uint64_t events_count(const struct events *e)
 /* ---- one line ---- */
 
 /* The wall-clock time of a moment of CLOCK_BOOTTIME. */
-static uint64_t wall_ns(uint64_t boottime_ns)
+static uint64_t wall_of(uint64_t boottime_ns)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec - (boot_ns() - boottime_ns);
+	return wall_ns() - (boot_ns() - boottime_ns);
 }
 
 struct who {
@@ -336,7 +333,7 @@ static void device_json(struct events *e, cJSON *json, const struct warden_event
 static void publish(struct events *e, cJSON *json, uint64_t boottime_ns)
 {
 	struct kept *place = &e->kept[e->count % EVENTS_KEPT];
-	uint64_t when = wall_ns(boottime_ns);
+	uint64_t when = wall_of(boottime_ns);
 	char *line;
 	size_t len;
 
@@ -364,7 +361,7 @@ static cJSON *head_json(struct events *e, uint64_t boottime_ns, uint32_t kind, c
 	cJSON *json = cJSON_CreateObject();
 	char when[64];
 
-	text_time(wall_ns(boottime_ns), when, sizeof(when));
+	text_time(wall_of(boottime_ns), when, sizeof(when));
 	cJSON_AddStringToObject(json, "time", when);
 	cJSON_AddNumberToObject(json, "seq", (double)(e->count + 1));
 	cJSON_AddStringToObject(json, "kind", kind < ARRAY_SIZE(kind_names) ? kind_names[kind] : "unknown");

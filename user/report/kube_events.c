@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/hash.h"
 #include "lib/json.h"
 #include "lib/names.h"
 #include "lib/util.h"
@@ -17,7 +17,6 @@
 #define INTERVAL_MS 10000
 #define BURST 50
 #define TOKEN_MS 1000
-#define SAY_NS 600000000000ull /* between two words on what was dropped */
 
 #define API "/apis/events.k8s.io/v1"
 
@@ -37,20 +36,13 @@ struct kube_events {
 	struct notify_bucket bucket;
 	struct kube_event *writing; /* or NULL */
 	bool forbidden[2]; /* creating, and patching: it has been said */
-	uint64_t dropped, unsaid, say_ns;
+	uint64_t dropped;
+	struct notify_lost lost;
 };
 
 static struct kube_event *event_of(const struct notify_item *item)
 {
 	return (struct kube_event *)((const char *)item - offsetof(struct kube_event, item));
-}
-
-static uint64_t wall_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* ---- the table ---- */
@@ -62,26 +54,19 @@ static bool is_told(const struct notify_item *item)
 	return s->told == s->count;
 }
 
-static bool any(const struct notify_item *item)
-{
-	(void)item;
-	return true;
-}
-
 static void count_dropped(struct kube_events *k, uint64_t times, const char *why)
 {
 	char text[400];
+	uint64_t say;
 
 	if (!times)
 		return;
 	k->dropped += times;
-	k->unsaid += times;
-	if (k->say_ns && boot_ns() < k->say_ns)
+	say = notify_lost_add(&k->lost, times, boot_ns());
+	if (!say)
 		return;
-	k->say_ns = boot_ns() + SAY_NS;
 	snprintf(text, sizeof(text), "Kubernetes Events do not tell of %llu violations: %.256s",
-		 (unsigned long long)k->unsaid, why);
-	k->unsaid = 0;
+		 (unsigned long long)say, why);
 	k->options.fault(k->options.ctx, text);
 }
 
@@ -103,7 +88,7 @@ static void drop(struct kube_events *k, struct kube_event *e, const char *why)
 /* Those that were silent for so long that the next one begins a new series. */
 static void forget_over(struct kube_events *k)
 {
-	uint64_t now = wall_now();
+	uint64_t now = wall_ns();
 	struct notify_item *next;
 
 	for (struct notify_item *i = k->table.first; i; i = next) {
@@ -117,13 +102,8 @@ static void forget_over(struct kube_events *k)
 
 static void make_room(struct kube_events *k)
 {
-	struct notify_item *oldest;
+	struct notify_item *oldest = notify_to_go(&k->table, is_told);
 
-	if (k->table.count < k->table.most)
-		return;
-	oldest = notify_oldest(&k->table, is_told);
-	if (!oldest)
-		oldest = notify_oldest(&k->table, any);
 	if (oldest)
 		drop(k, event_of(oldest), "too many of them wait for the API server");
 }
@@ -244,7 +224,7 @@ static struct kube_event *new_event(struct kube_events *k, const char *key, cons
 	if (!e)
 		return NULL;
 	snprintf(e->namespace, sizeof(e->namespace), "%s", regarding->pod ? regarding->namespace : "default");
-	kube_event_name(regarding->name, notify_hash(key) ^ wall_ns * 0x9e3779b97f4a7c15u, e->name);
+	kube_event_name(regarding->name, hash_text(key) ^ wall_ns * 0x9e3779b97f4a7c15u, e->name);
 	e->series.first_ns = wall_ns;
 	e->head = head_text(k, e, n, regarding, related);
 	make_room(k);
@@ -463,12 +443,8 @@ void kube_events_close(struct kube_events *k)
 
 void kube_events_health(const struct kube_events *k, struct notify_health *health)
 {
-	const struct sender_health *h = sender_health(k->sender);
-
-	*health = (struct notify_health){
-		.sent = h->sent, .failed = h->failed, .dropped = k->dropped, .failures = h->failures
-	};
-	snprintf(health->error, sizeof(health->error), "%s", h->error.text);
+	*health = *sender_health(k->sender);
+	health->dropped = k->dropped;
 	for (const struct notify_item *i = k->table.first; i; i = i->next)
 		health->waiting += event_of(i)->series.count - event_of(i)->series.told;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lib/hash.h"
 #include "report/notify.h"
 
 #include <errno.h>
@@ -37,20 +38,24 @@ void notify_series_begin(struct notify_series *s, uint64_t now, uint64_t interva
 	s->next_ns = now + interval_ns;
 }
 
-/* ---- of what ---- */
+/* ---- what is lost ---- */
 
-uint64_t notify_hash(const char *text)
+uint64_t notify_lost_add(struct notify_lost *l, uint64_t times, uint64_t now)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t all = l->unsaid + times;
 
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-	return hash;
+	l->unsaid = now < l->next_ns ? all : 0;
+	if (now < l->next_ns)
+		return 0;
+	l->next_ns = now + NOTIFY_SAY_NS;
+	return all;
 }
+
+/* ---- of what ---- */
 
 struct notify_item *notify_find(const struct notify_table *t, const char *key)
 {
-	uint64_t hash = notify_hash(key);
+	uint64_t hash = hash_text(key);
 
 	for (struct notify_item *i = t->first; i; i = i->next)
 		if (i->hash == hash && !strcmp(i->key, key))
@@ -79,7 +84,7 @@ int notify_put(struct notify_table *t, struct notify_item *item, const char *key
 	item->key = strdup(key);
 	if (!item->key)
 		return -ENOMEM;
-	item->hash = notify_hash(key);
+	item->hash = hash_text(key);
 	link_last(t, item);
 	t->count++;
 	return 0;
@@ -94,9 +99,19 @@ void notify_move_last(struct notify_table *t, struct notify_item *item)
 struct notify_item *notify_oldest(const struct notify_table *t, bool (*may_go)(const struct notify_item *item))
 {
 	for (struct notify_item *i = t->first; i; i = i->next)
-		if (!i->busy && may_go(i))
+		if (!i->busy && (!may_go || may_go(i)))
 			return i;
 	return NULL;
+}
+
+struct notify_item *notify_to_go(const struct notify_table *t, bool (*may_go)(const struct notify_item *item))
+{
+	struct notify_item *item;
+
+	if (t->count < t->most)
+		return NULL;
+	item = notify_oldest(t, may_go);
+	return item ? item : notify_oldest(t, NULL);
 }
 
 void notify_remove(struct notify_table *t, struct notify_item *item)

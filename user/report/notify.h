@@ -49,6 +49,17 @@ void notify_series_add(struct notify_series *series, uint64_t times, uint64_t wa
 /* A write begins; the next one may begin `interval_ns` after `now`. */
 void notify_series_begin(struct notify_series *series, uint64_t now, uint64_t interval_ns);
 
+/* ---- what is lost: said now and then ---- */
+
+#define NOTIFY_SAY_NS 600000000000ull /* between two words on it */
+
+struct notify_lost {
+	uint64_t unsaid, next_ns;
+};
+
+/* `times` more: how many are to be said now, 0 while it was said a moment ago. */
+uint64_t notify_lost_add(struct notify_lost *lost, uint64_t times, uint64_t now);
+
 /* ---- of what: items by their keys ---- */
 
 struct notify_item {
@@ -64,19 +75,17 @@ struct notify_table {
 	size_t count, most;
 };
 
-/* The hash of a text (FNV-1a), the same in every process. */
-uint64_t notify_hash(const char *text);
-
 struct notify_item *notify_find(const struct notify_table *table, const char *key);
 /*
- * Puts it behind the others. -ENOMEM: no memory for the key. -ENOSPC: the table is full; notify_oldest() and notify_remove() make
- * room.
+ * Puts it behind the others. -ENOMEM: no memory for the key. -ENOSPC: the table is full; notify_to_go() says who makes room.
  */
 int notify_put(struct notify_table *table, struct notify_item *item, const char *key);
 /* Behind the others again. */
 void notify_move_last(struct notify_table *table, struct notify_item *item);
-/* The first one of which `may_go` says so, or NULL; one that is busy never may. */
+/* The first one of which `may_go` says so (NULL: any), or NULL; one that is busy never may. */
 struct notify_item *notify_oldest(const struct notify_table *table, bool (*may_go)(const struct notify_item *item));
+/* NULL while there is room; else who is to make it: the first one that may go or, where none may, the first one at all. */
+struct notify_item *notify_to_go(const struct notify_table *table, bool (*may_go)(const struct notify_item *item));
 /* Takes it out; it is the caller's again. */
 void notify_remove(struct notify_table *table, struct notify_item *item);
 

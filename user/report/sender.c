@@ -13,7 +13,7 @@ struct sender {
 	struct sender_options options;
 	struct kube_http *http;
 	struct source timer;
-	struct sender_health health;
+	struct notify_health health;
 	uint64_t retry_ns; /* nothing is sent before */
 	bool stopped;
 	/* what runs in a thread, whose all this is while `busy` */
@@ -77,7 +77,7 @@ static void done(void *ctx)
 		return;
 	if (s->result) {
 		s->health.failed++;
-		s->health.error = s->err;
+		snprintf(s->health.error, sizeof(s->health.error), "%s", s->err.text);
 	} else {
 		s->health.sent++;
 	}
@@ -151,7 +151,7 @@ void sender_close(struct sender *s)
 	free(s);
 }
 
-const struct sender_health *sender_health(const struct sender *s)
+const struct notify_health *sender_health(const struct sender *s)
 {
 	return &s->health;
 }

@@ -14,6 +14,7 @@
 #include "lib/err.h"
 #include "lib/loop.h"
 #include "lib/work.h"
+#include "report/notify.h"
 
 struct sender;
 
@@ -41,12 +42,6 @@ struct sender_options {
 	void *ctx;
 };
 
-struct sender_health {
-	uint64_t sent, failed; /* requests */
-	unsigned int failures; /* since the server was well */
-	struct err error; /* of the last one that failed; "": none has */
-};
-
 /* 0 or -errno (-ENOENT without libcurl). */
 int sender_open(struct sender **sender, const struct sender_options *options, struct err *err);
 /* Ends a request that runs, without waiting for that: work_close() does, and then sender_close(). */
@@ -56,6 +51,7 @@ void sender_close(struct sender *sender);
 /* There may be something to send. */
 void sender_wake(struct sender *sender);
 
-const struct sender_health *sender_health(const struct sender *sender);
+/* Without what has become of what was to be told: that is its owner's. */
+const struct notify_health *sender_health(const struct sender *sender);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lib/list.h"
 #include "report/tally.h"
 
 #include <errno.h>
@@ -22,19 +23,15 @@ static struct tally_device *find(struct tally *t, const struct tally_device *key
 
 static struct tally_device *enter(struct tally *t, const struct tally_device *key)
 {
-	struct tally_device *grown;
+	struct tally_device *d = NULL;
 
-	if (t->count == t->room) {
-		if (t->room >= DEVICES_MAX)
-			return NULL;
-		grown = realloc(t->devices, (t->room * 2 + 16) * sizeof(*grown));
-		if (!grown)
-			return NULL;
-		t->devices = grown;
-		t->room = t->room * 2 + 16;
-	}
-	t->devices[t->count] = *key;
-	return &t->devices[t->count++];
+	if (t->count < t->room || t->room < DEVICES_MAX)
+		d = list_place(&t->devices, &t->room, t->count, sizeof(*d));
+	if (!d)
+		return NULL;
+	*d = *key;
+	t->count++;
+	return d;
 }
 
 void tally_add(struct tally *t, uint32_t rule, uint32_t verdict, uint32_t index, uint64_t claim, uint64_t count)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
 #include "lib/util.h"
 
 static const char *const step_names[] = {
@@ -121,24 +122,17 @@ static bool is_zero(const uint8_t mac[6])
 	return !memcmp(mac, zero, sizeof(zero));
 }
 
-/* FNV-1a, 64 bits: of 100,000 VFs no two have the same MAC, but for one chance in some 14,000. */
-static uint64_t hash(uint64_t h, const void *bytes, size_t len)
-{
-	const uint8_t *p = bytes;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3;
-	return h;
-}
-
-/* The PF's place counts, as the PFs of a bond may well show one MAC. */
+/*
+ * The PF's place counts, as the PFs of a bond may well show one MAC. Of 100,000 VFs no two have the same MAC, but for one chance in
+ * some 14,000.
+ */
 void policy_stable_mac(const struct policy_pf *pf, unsigned int vf, uint8_t mac[6])
 {
 	const uint8_t number[2] = { (uint8_t)(vf >> 8), (uint8_t)vf };
-	uint64_t h = hash(0xcbf29ce484222325, pf->mac, sizeof(pf->mac));
+	uint64_t h = hash_bytes(HASH_BEGIN, pf->mac, sizeof(pf->mac));
 
-	h = hash(h, pf->pci, strlen(pf->pci));
-	h = hash(h, number, sizeof(number));
+	h = hash_bytes(h, pf->pci, strlen(pf->pci));
+	h = hash_bytes(h, number, sizeof(number));
 	h ^= h >> 32; /* what FNV mixes least are its low bits */
 	for (size_t i = 0; i < 6; i++)
 		mac[i] = (uint8_t)(h >> (8 * i));

@@ -270,7 +270,7 @@ int read_device(const struct rdma_device *device, void *ctx)
 			read_traffic(r, d);
 		return r->error;
 	}
-	d = reading_place(r, (void **)&s->devices, &r->device_room, s->device_count, sizeof(*d));
+	d = reading_place(r, &s->devices, &r->device_room, s->device_count, sizeof(*d));
 	if (!d)
 		return r->error;
 	*d = (struct stats_device){ .index = device->index,

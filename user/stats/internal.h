@@ -30,7 +30,7 @@ struct reading {
 };
 
 /* Room for one more of a list that grows: its place, or NULL and r->error. */
-void *reading_place(struct reading *r, void **list, size_t *room, size_t count, size_t size);
+void *reading_place(struct reading *r, void *list, size_t *room, size_t count, size_t size);
 
 /* Adds a counter: on no memory r->error. */
 void reading_count(struct reading *r, struct stats_counters *list, const char *name, uint64_t value);

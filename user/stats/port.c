@@ -39,7 +39,7 @@ static void take_node(struct reading *r, const char *folder, const char *node)
 
 	if (try_snprintf(path, sizeof(path), "%s/%s/ibdev", folder, node) || read_line(path, device, sizeof(device)))
 		return;
-	to = reading_place(r, (void **)&r->names, &r->name_room, r->name_count, sizeof(*to));
+	to = reading_place(r, &r->names, &r->name_room, r->name_count, sizeof(*to));
 	if (!to)
 		return;
 	memcpy(to->name, device, sizeof(to->name));
@@ -160,7 +160,7 @@ void read_port(struct reading *r, const char *pci, const char *netdev)
 
 	if (pci[0] ? find_port(s, pci) : find_netdev(s, netdev))
 		return;
-	pf = reading_place(r, (void **)&s->pfs, &r->pf_room, s->pf_count, sizeof(*pf));
+	pf = reading_place(r, &s->pfs, &r->pf_room, s->pf_count, sizeof(*pf));
 	home = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (!pf || home < 0)
 		return;

@@ -20,7 +20,7 @@ static void take_qp(const struct rdma_qp *qp, void *ctx)
 
 	if (!qp->pid)
 		return;
-	to = reading_place(&l->reading, (void **)&l->qps, &l->qp_room, l->qp_count, sizeof(*to));
+	to = reading_place(&l->reading, &l->qps, &l->qp_room, l->qp_count, sizeof(*to));
 	if (!to)
 		return;
 	*to = *qp;
@@ -30,8 +30,8 @@ static void take_qp(const struct rdma_qp *qp, void *ctx)
 static void take_connection(const struct rdma_connection *connection, void *ctx)
 {
 	struct list *l = ctx;
-	struct rdma_connection *to = reading_place(&l->reading, (void **)&l->connections, &l->connection_room,
-						   l->connection_count, sizeof(*to));
+	struct rdma_connection *to =
+		reading_place(&l->reading, &l->connections, &l->connection_room, l->connection_count, sizeof(*to));
 
 	if (!to)
 		return;

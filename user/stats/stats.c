@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/list.h"
 #include "lib/util.h"
 #include "stats/internal.h"
 
@@ -25,20 +26,13 @@ const char *stats_traffic_name(enum stats_traffic_source source)
 	return traffic_names[source];
 }
 
-void *reading_place(struct reading *r, void **list, size_t *room, size_t count, size_t size)
+void *reading_place(struct reading *r, void *list, size_t *room, size_t count, size_t size)
 {
-	void *grown;
+	void *place = list_place(list, room, count, size);
 
-	if (count < *room)
-		return (char *)*list + count * size;
-	grown = realloc(*list, (*room * 2 + 16) * size);
-	if (!grown) {
+	if (!place)
 		r->error = -ENOMEM;
-		return NULL;
-	}
-	*list = grown;
-	*room = *room * 2 + 16;
-	return (char *)grown + count * size;
+	return place;
 }
 
 /* The room is what the count comes to when it is doubled from 16 on, and need not be kept. */
@@ -81,8 +75,7 @@ static int open_sockets(void *ctx)
 static void take_totals(const struct rdma_totals *totals, void *ctx)
 {
 	struct reading *r = ctx;
-	struct rdma_totals *to =
-		reading_place(r, (void **)&r->totals, &r->total_room, r->total_count, sizeof(*r->totals));
+	struct rdma_totals *to = reading_place(r, &r->totals, &r->total_room, r->total_count, sizeof(*r->totals));
 
 	if (!to)
 		return;
@@ -202,12 +195,10 @@ static int by_netdev(const void *a, const void *b)
 
 static void finish(struct stats *s, uint64_t begin_ns)
 {
-	struct timespec wall;
 	uint64_t now = boot_ns();
 
-	clock_gettime(CLOCK_REALTIME, &wall);
 	s->time_ns = begin_ns + (now - begin_ns) / 2;
-	s->unix_ns = (uint64_t)wall.tv_sec * 1000000000u + (uint64_t)wall.tv_nsec - (now - s->time_ns);
+	s->unix_ns = wall_ns() - (now - s->time_ns);
 	if (s->device_count)
 		qsort(s->devices, s->device_count, sizeof(*s->devices), by_place);
 	if (s->pf_count)

@@ -286,9 +286,13 @@ static void look(struct track *t, bool objects)
 	claims_settle(t);
 }
 
+/*
+ * Twice at a start: before the programs are attached, and after. Objects of devices that the maps had already are compared by the
+ * second one, when the programs count them.
+ */
 void track_scan(struct track *t)
 {
-	look(t, true);
+	look(t, t->looked_ns);
 }
 
 bool track_mend_moves(struct track *t)

@@ -12,6 +12,7 @@
 
 #include "kube/cgroup_pod.h"
 #include "lib/cgroup.h"
+#include "lib/hash.h"
 #include "lib/netns.h"
 #include "lib/util.h"
 #include "loader/loader.h"
@@ -183,22 +184,13 @@ void slots_close(struct slots *s)
 
 /* ---- who has which slot ---- */
 
-static uint64_t hash(const char *text)
-{
-	uint64_t h = 14695981039346656037u; /* FNV-1a */
-
-	for (; *text; text++)
-		h = (h ^ (uint8_t)*text) * 1099511628211u;
-	return h;
-}
-
 /* The UID as a slot has it: of a longer name the beginning and a digest, so that no two names are taken for one. */
 static void key_of(const char *uid, char key[WARDEN_UID_LEN])
 {
 	if (strlen(uid) < WARDEN_UID_LEN)
 		snprintf(key, WARDEN_UID_LEN, "%s", uid);
 	else
-		snprintf(key, WARDEN_UID_LEN, "%.22s~%016llx", uid, (unsigned long long)hash(uid));
+		snprintf(key, WARDEN_UID_LEN, "%.22s~%016llx", uid, (unsigned long long)hash_text(uid));
 }
 
 static struct warden_pod *find_uid(const struct slots *s, const char *key)
@@ -253,7 +245,7 @@ static struct warden_pod *take_slot(struct slots *s, const char *key)
 /* No program has this counter. */
 static void count_lost(struct slots *s, const char *uid)
 {
-	uint32_t counter = COUNTER_LOST_PODS, digest = (uint32_t)hash(uid) | 1;
+	uint32_t counter = COUNTER_LOST_PODS, digest = (uint32_t)hash_text(uid) | 1;
 
 	if (s->lost[digest / 2 % LOST_KNOWN] == digest)
 		return;

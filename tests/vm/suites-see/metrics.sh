@@ -34,9 +34,6 @@ sample_is() {
 # REGEX: no sample has it.
 no_sample() { expect_fail "no sample has $1" grep -v '^#' "$page" -e '' | grep -E "$1"; }
 
-pod_add() { netns_new "$1" && cni_add "$1" "$(conf "$2" '"ipam":{}')"; }
-pod_del() { cni DEL "$1" "$(conf "$2" '"ipam":{}')" && netns_delete "$1"; }
-
 # NETNS CMD…: with the sysfs of that netns.
 inside() { ip netns exec "$@"; }
 

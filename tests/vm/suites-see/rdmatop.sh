@@ -12,9 +12,6 @@ set -uo pipefail
 
 seen=$lab_state/seen
 
-pod_add() { netns_new "$1" && cni_add "$1" "$(conf "$2" '"ipam":{}')"; }
-pod_del() { cni DEL "$1" "$(conf "$2" '"ipam":{}')" && netns_delete "$1"; }
-
 # FILTER: jq -e, with the VF as $vf.
 seen_is() { jq -es --arg vf "$vf" "$1" "$seen" >/dev/null || { cat "$seen"; return 1; }; }
 

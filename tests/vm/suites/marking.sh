@@ -140,6 +140,7 @@ send_ud() {
 	in_cgroup bw-b timeout 60 ib_send_bw -c UD -d "$rxe_b" -s 1024 -n 50 --tclass "$1" "$(vf_ip "$vf_a")" || status=$?
 	[ "$status" = 0 ] || kill "$server" 2>/dev/null || true # it waits for datagrams that do not come
 	wait "$server" || true
+	[ "$status" = 0 ] || cat "$lab_state/server"
 	return "$status"
 }
 
@@ -187,7 +188,7 @@ t_option_observed() {
 	event rule=marking.dscp verdict=observed owner=test/bw-b comm=ucmatose dscp_asked:=26 'origin=rdma_cm ToS option'
 }
 
-t_ud_right() { send_ud "$RIGHT"; }
+t_ud_right() { with_clock send_ud "$RIGHT"; }
 
 t_ud_wrong() {
 	forget_events
@@ -196,7 +197,7 @@ t_ud_wrong() {
 }
 
 t_ud_observed() {
-	send_ud "$WRONG"
+	with_clock send_ud "$WRONG"
 	event rule=marking.dscp verdict=observed owner=test/bw-b comm=ib_send_bw dscp_asked:=26
 }
 
@@ -214,7 +215,7 @@ t_rping_observed() {
 	event rule=marking.dscp verdict=observed owner=test/bw-b comm=rping dscp_asked:=26
 }
 
-t_bw_right() { write_bw "$RIGHT" "$RIGHT"; }
+t_bw_right() { with_clock write_bw "$RIGHT" "$RIGHT"; }
 
 t_bw_wrong() {
 	forget_events
@@ -223,7 +224,7 @@ t_bw_wrong() {
 }
 
 t_bw_observed() {
-	write_bw "$RIGHT" "$WRONG"
+	with_clock write_bw "$RIGHT" "$WRONG"
 	event rule=marking.dscp verdict=observed owner=test/bw-b comm=ib_write_bw dscp_asked:=26
 	no_event '"verdict":"denied"'
 }
