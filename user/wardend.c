@@ -7,7 +7,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <getopt.h>
 #include <libgen.h>
 #include <linux/netlink.h>
 #include <malloc.h>
@@ -22,9 +21,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "attach/attach.h"
 #include "config/config.h"
 #include "config/settings.h"
+#include "config/state.h"
 #include "control/cni_requests.h"
 #include "control/policy_requests.h"
 #include "control/requests.h"
@@ -91,12 +92,6 @@ struct daemon {
 	bool sweeping, syncing; /* the timers of sweep_source and sync_source run */
 	bool recovering; /* in a thread */
 	uint64_t stop_ns; /* until then what runs is waited for; 0: nobody wants it to stop */
-};
-
-struct arguments {
-	const char *config;
-	enum guard_mechanism guard;
-	bool check, unload, debug;
 };
 
 /* ---- settings ---- */
@@ -588,6 +583,8 @@ static int open_parts(struct daemon *d, const struct arguments *args, struct err
 	int r = check_namespaces(err);
 
 	if (!r)
+		r = state_open(d->config.state_dir, err);
+	if (!r)
 		r = loader_open(&d->loader, &options, err);
 	if (!r)
 		r = track_open(&d->track, d->loader, &track, err);
@@ -799,64 +796,23 @@ static int unload(const struct config *config, struct err *err)
 {
 	int r = loader_unload(config->bpffs, packets_unload, err);
 
-	return r ? r : journal_remove(config->state_dir, err);
+	if (!r)
+		r = journal_remove(config->state_dir, err);
+	return r ? r : state_remove(config->state_dir, err);
 }
 
-static void usage(FILE *to)
+/* Whoever starts it anew whenever it ends, as a DaemonSet does, would have the start after the last one log the same for ever. */
+static int stay(struct err *err)
 {
-	fputs("usage: wardend [--config FILE] [--guard KIND] [--check | --unload] [--debug]\n"
-	      "  --config FILE  configuration (JSON); without it the defaults hold: mode audit\n"
-	      "  --guard KIND   mechanism of the guard: lsm, fmod_ret, device-cgroup, kill; auto takes the first that "
-	      "works\n"
-	      "  --check        load everything, print the capabilities, leave nothing behind\n"
-	      "  --unload       remove the pinned programs and maps: the rule ends, the claims too\n"
-	      "  --debug        more log, the verifier's included\n",
-	      to);
-}
+	sigset_t ends;
+	int signal;
 
-static int parse_guard(const char *text, enum guard_mechanism *guard)
-{
-	for (enum guard_mechanism m = GUARD_AUTO; m <= GUARD_KILL; m++) {
-		if (strcmp(loader_mechanism_name(m), text))
-			continue;
-		*guard = m;
-		return 0;
-	}
-	return -EINVAL;
-}
-
-/* 0, or the exit status plus one. */
-static int parse_arguments(int argc, char **argv, struct arguments *args)
-{
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "guard", required_argument, NULL, 'g' },
-		{ "check", no_argument, NULL, 'k' },
-		{ "unload", no_argument, NULL, 'u' },
-		{ "debug", no_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'c')
-			args->config = optarg;
-		else if (c == 'k')
-			args->check = true;
-		else if (c == 'u')
-			args->unload = true;
-		else if (c == 'd')
-			args->debug = true;
-		else if (c == 'h')
-			return usage(stdout), 1;
-		else if (c != 'g' || parse_guard(optarg, &args->guard))
-			return usage(stderr), 3;
-	}
-	if (optind == argc && !(args->check && args->unload))
-		return 0;
-	usage(stderr);
-	return 3;
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigprocmask(SIG_BLOCK, &ends, NULL);
+	pr_info("unloaded: the rule has ended; waiting to be stopped");
+	return sigwait(&ends, &signal) ? fail(err, -EINVAL, "signals cannot be waited for") : 0;
 }
 
 int main(int argc, char **argv)
@@ -877,7 +833,7 @@ int main(int argc, char **argv)
 	};
 	struct arguments args = {};
 	struct err err = {};
-	int r = parse_arguments(argc, argv, &args);
+	int r = arguments_parse(argc, argv, &args);
 
 	if (r)
 		return r - 1;
@@ -892,6 +848,8 @@ int main(int argc, char **argv)
 	else if (!r)
 		r = args.check ? check(&d, &args, &err) : run(&d, &args, &err);
 	close_parts(&d);
+	if (!r && args.stay)
+		r = stay(&err);
 	if (r)
 		pr_err("%s", err.text);
 	return r ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "lib/fault.h"
@@ -30,12 +31,33 @@ struct sysctl_call {
 	int flags;
 };
 
+/*
+ * A runtime mounts /proc/sys read-only into every container that is not privileged. A proc that is mounted nowhere has no such
+ * mount over it; to make one needs CAP_SYS_ADMIN, which entering a netns needs, too (fsopen(2), Linux 5.2).
+ */
+static int open_in_own_proc(const struct sysctl_call *call)
+{
+	_cleanup_close_ int context = fsopen("proc", FSOPEN_CLOEXEC);
+	_cleanup_close_ int proc = -1;
+	int fd;
+
+	if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -errno;
+	proc = fsmount(context, FSMOUNT_CLOEXEC, 0);
+	if (proc < 0)
+		return -errno;
+	fd = openat(proc, call->path + strlen("/proc/"), call->flags | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
 static int open_sysctl(void *ctx)
 {
 	const struct sysctl_call *call = ctx;
 	int fd = open(call->path, call->flags | O_CLOEXEC | O_NOFOLLOW);
 
-	return fd < 0 ? -errno : fd;
+	if (fd >= 0)
+		return fd;
+	return errno == EROFS ? open_in_own_proc(call) : -errno;
 }
 
 /*

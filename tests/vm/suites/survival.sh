@@ -99,6 +99,22 @@ t_upgrade() {
 	expect 'no open came through' test ! -e "$lab_state/opened"
 }
 
+# Written by a version whose journals this one does not know: it says so, touches nothing, and the rule goes on.
+t_cannot_go_back() {
+	warden_stop
+	expect_match '^1 ' "$(<"$warden_dir/state/format")"
+	echo '2147483647 9.9.9' >"$warden_dir/state/format"
+	cp "$warden_dir/state/claims.json" "$lab_state/claims.json"
+	expect_fail 'the older one starts' timeout 30 wardend --config "$warden_dir/config" 2>"$lab_state/said"
+	expect_match 'wardend 9\.9\.9 wrote it in format 2147483647, and this one .* cannot go back' "$(<"$lab_state/said")"
+	cmp "$warden_dir/state/claims.json" "$lab_state/claims.json"
+	refused uverbs open "$(pod_uverbs owner)"
+	expect 'the owner works' owner_works
+	echo '1 9.9.9' >"$warden_dir/state/format"
+	warden_start '"mode":"enforce"'
+	expect_match '"owner":"test/owner","claim_source":"manual"' "$(ctl devices --json)"
+}
+
 # All pins go while no wardend runs: the rule is off. The next start knows the claims from the journal.
 t_journal() {
 	warden_stop
@@ -163,7 +179,7 @@ t_detached() {
 
 t_unload() {
 	warden_unload
-	expect_fail 'a journal is left' test -e "$warden_dir/state/claims.json"
+	expect_fail 'a journal is left' test -e "$warden_dir/state"
 }
 
 rdma_mode shared
@@ -175,6 +191,7 @@ run_case 'the control socket is root'"'"'s' t_socket_is_roots
 run_case 'what host root takes away is told, and put back' t_host_is_told
 run_case 'a start is no tampering' t_own_start
 run_case 'an upgrade to another layout and back leaves no moment without the rule' t_upgrade
+run_case 'a version that does not know the journals refuses to start, and the rule goes on' t_cannot_go_back
 run_case 'claims come back from the journal' t_journal
 run_case 'a damaged journal, and one of another boot' t_bad_journal
 run_case 'a full map of character devices closes what is not in it' t_full_map
