@@ -128,7 +128,7 @@ static int check_namespaces(struct err *err)
 		return fail(err, -EINVAL,
 			    "wardend must run in the host's network namespace (hostNetwork) and see its processes "
 			    "(hostPID)");
-	return 0;
+	return cgroup_enter_host(err);
 }
 
 /* ---- what wakes the daemon ---- */

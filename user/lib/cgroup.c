@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +33,15 @@ static int check_root(const char *cgroup, struct err *err)
 		return fail(err, -EOPNOTSUPP,
 			    "cgroup %s: " CGROUP_ROOT " is not the root of a cgroup v2 hierarchy; claim by netns alone",
 			    cgroup);
+	return 0;
+}
+
+int cgroup_enter_host(struct err *err)
+{
+	_cleanup_close_ int fd = open("/proc/1/ns/cgroup", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWCGROUP))
+		return fail(err, -errno, "the host's cgroup namespace cannot be entered: %s", strerror(errno));
 	return 0;
 }
 

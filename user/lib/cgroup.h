@@ -22,6 +22,12 @@ struct cgroup_ref {
  */
 int cgroup_resolve(const char *path, struct cgroup_ref *cgroup, struct err *err);
 
+/*
+ * From now on /proc shows this thread, and those it makes, all cgroups' paths from the root on. In a container's cgroup namespace they
+ * begin with "/..". Needs CAP_SYS_ADMIN. 0 or -errno.
+ */
+int cgroup_enter_host(struct err *err);
+
 /* The caller's own cgroup v2, as a path below the root ("" is the root itself): 0 or -errno. */
 int cgroup_self(char *to, size_t size);
 
