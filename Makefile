@@ -19,13 +19,15 @@ CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing
 	  -Wundef -Wvla -Wwrite-strings -Wold-style-definition -Wpointer-arith -Werror
 CFLAGS += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer, \
 	  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE)
+# Where it is built is in none of the programs, so that the same sources make the same bytes.
+CFLAGS += -ffile-prefix-map=$(CURDIR)=.
 LDFLAGS := -Wl$(comma)--as-needed $(if $(SANITIZE),-fsanitize=address$(comma)undefined,-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 CPPFLAGS := $(if $(FAULTS),-DWARDEN_FAULTS) -DWARDEN_VERSION='"$(VERSION)"' -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel -I$(BUILD)/proto
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
 
 
 # Clang for BPF does not know where the distribution keeps asm/.
-BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror -Wno-unused-parameter \
+BPF_CFLAGS := -g -O2 -ffile-prefix-map=$(CURDIR)=. -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror -Wno-unused-parameter \
 	      -idirafter /usr/include/$(shell uname -m)-linux-gnu -Ivmlinux -Ibpf
 
 # The files that wardend loads, and the objects linked into each: for each file libbpf parses the kernel's whole BTF.
@@ -216,6 +218,16 @@ check: setup ## everything: set-up, build, unit tests, BPF tests, the lab on thr
 check-fast: ## unit tests and BPF tests on this machine
 	@tests/check --fast
 .PHONY: check-fast
+
+# ---- what is delivered ----
+
+# The date and the commit that it names are the last commit's, where nobody gives others.
+of_commit = SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" \
+	    REVISION="$${REVISION:-$$(git describe --always --abbrev=40 --dirty --exclude='*')}"
+
+image: $(PROGRAMS) ## the container image in build/image: an OCI layout, its archive and its SBOM
+	@$(of_commit) deploy/image/build $(BUILD) $(VERSION) $(BUILD)/image
+.PHONY: image
 
 # ---- figures: not part of check, they depend on the machine and on what else runs there ----
 
