@@ -229,6 +229,10 @@ image: $(PROGRAMS) ## the container image in build/image: an OCI layout, its arc
 	@$(of_commit) deploy/image/build $(BUILD) $(VERSION) $(BUILD)/image
 .PHONY: image
 
+bundle: image ## all that a cluster without the internet needs, in build/bundle
+	@$(of_commit) deploy/bundle/build $(BUILD)/image $(VERSION) $(BUILD)/bundle
+.PHONY: bundle
+
 # ---- figures: not part of check, they depend on the machine and on what else runs there ----
 
 BENCH := $(addprefix $(BUILD)/tests/bench/,arms loop verdict packet exec scrape empty.bpf.o)
