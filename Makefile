@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # RDMA Warden. `make help` lists the targets; everything built lies under build/.
 
+VERSION := 0.1.0
+
 BUILD := build$(if $(SANITIZE),-sanitize)$(if $(FAULTS),-faults)
 CC := gcc
 CLANG := clang-16
@@ -17,13 +19,15 @@ CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing
 	  -Wundef -Wvla -Wwrite-strings -Wold-style-definition -Wpointer-arith -Werror
 CFLAGS += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer, \
 	  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE)
+# Where it is built is in none of the programs, so that the same sources make the same bytes.
+CFLAGS += -ffile-prefix-map=$(CURDIR)=.
 LDFLAGS := -Wl$(comma)--as-needed $(if $(SANITIZE),-fsanitize=address$(comma)undefined,-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
-CPPFLAGS := $(if $(FAULTS),-DWARDEN_FAULTS) -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel -I$(BUILD)/proto
+CPPFLAGS := $(if $(FAULTS),-DWARDEN_FAULTS) -DWARDEN_VERSION='"$(VERSION)"' -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel -I$(BUILD)/proto
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
 
 
 # Clang for BPF does not know where the distribution keeps asm/.
-BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror -Wno-unused-parameter \
+BPF_CFLAGS := -g -O2 -ffile-prefix-map=$(CURDIR)=. -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror -Wno-unused-parameter \
 	      -idirafter /usr/include/$(shell uname -m)-linux-gnu -Ivmlinux -Ibpf
 
 # The files that wardend loads, and the objects linked into each: for each file libbpf parses the kernel's whole BTF.
@@ -94,6 +98,13 @@ $(BUILD)/skel/%_test.skel.h: $(BUILD)/tests/bpf/%_test.bpf.o
 
 # ---- user space ----
 
+# What has the version in it is compiled anew for another one.
+$(BUILD)/version: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '%s\n' '$(VERSION)' | cmp -s - $@ || printf '%s\n' '$(VERSION)' >$@
+.PHONY: FORCE
+$(addprefix $(BUILD)/,obj/user/lib/version.o obj/tools/rdma-warden/note.o fuzz/obj/user/lib/version.o): $(BUILD)/version
+
 $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: user/%.proto
 	$(call say,PROTO)
 	$(Q)mkdir -p $(BUILD)/proto
@@ -126,9 +137,11 @@ $(BUILD)/rdmatop: $(RDMATOP_OBJ) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lncursesw -ltinfo -o $@
 
-$(BUILD)/rdma-warden: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/rdma-warden/*.c)) $(LIB)
+# Statically, as it runs on hosts of any kind. A sanitizer's runtime cannot be.
+PLUGIN_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/rdma-warden/*.c))
+$(BUILD)/rdma-warden: $(PLUGIN_OBJ) $(LIB)
 	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(CC) $(if $(SANITIZE),$(LDFLAGS),$(filter-out -pie,$(LDFLAGS)) -static-pie) $^ -o $@
 
 # ---- tests ----
 
@@ -141,6 +154,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(TEST_COMMON) $(LIB)
 
 # What a program prints for people is its own, and no part of the library.
 $(BUILD)/tests/unit/wardenctl_verify_test: $(BUILD)/obj/tools/wardenctl/verify.o $(BUILD)/obj/tools/wardenctl/print.o
+
+$(patsubst %,$(BUILD)/tests/unit/%_test,semver note): $(filter-out %/rdma-warden.o,$(PLUGIN_OBJ))
 
 $(BUILD)/tests/unit/kube_events_test: | $(BUILD)/kube-api-standin
 $(patsubst %,$(BUILD)/tests/unit/rdmatop_%_test,sample rates rows): $(filter-out %/paint.o %/rdmatop.o %/screen.o %/pages.o %/keys.o,$(RDMATOP_OBJ))
@@ -203,6 +218,20 @@ check: setup ## everything: set-up, build, unit tests, BPF tests, the lab on thr
 check-fast: ## unit tests and BPF tests on this machine
 	@tests/check --fast
 .PHONY: check-fast
+
+# ---- what is delivered ----
+
+# The date and the commit that it names are the last commit's, where nobody gives others.
+of_commit = SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" \
+	    REVISION="$${REVISION:-$$(git describe --always --abbrev=40 --dirty --exclude='*')}"
+
+image: $(PROGRAMS) ## the container image in build/image: an OCI layout, its archive and its SBOM
+	@$(of_commit) deploy/image/build $(BUILD) $(VERSION) $(BUILD)/image
+.PHONY: image
+
+bundle: image ## all that a cluster without the internet needs, in build/bundle
+	@$(of_commit) deploy/bundle/build $(BUILD)/image $(VERSION) $(BUILD)/bundle
+.PHONY: bundle
 
 # ---- figures: not part of check, they depend on the machine and on what else runs there ----
 

@@ -12,7 +12,7 @@
 
 static void usage(FILE *to)
 {
-	fputs("usage: wardend [--config FILE] [--guard KIND] [--check | --unload [--stay]] [--debug]\n"
+	fputs("usage: wardend [--config FILE] [--guard KIND] [--check | --unload [--stay]] [--debug] | --version\n"
 	      "  --config FILE  configuration (JSON); without it the defaults hold: mode audit\n"
 	      "  --guard KIND   mechanism of the guard: lsm, fmod_ret, device-cgroup, kill; auto takes the first that "
 	      "works\n"

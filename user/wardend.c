@@ -8,7 +8,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <libgen.h>
-#include <linux/netlink.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -33,10 +32,12 @@
 #include "lib/cgroup.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/netlink.h"
 #include "lib/netns.h"
 #include "lib/notify.h"
 #include "lib/timer.h"
 #include "lib/util.h"
+#include "lib/version.h"
 #include "lib/work.h"
 #include "loader/loader.h"
 #include "metrics/metrics.h"
@@ -500,16 +501,6 @@ static int add_source(struct daemon *d, struct source *source, int fd, void (*re
 	return 0;
 }
 
-static int uevent_socket(void)
-{
-	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = 1 /* the kernel's, not udev's */ };
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		return -1;
-	return take_fd(&fd);
-}
-
 static int signal_descriptor(void)
 {
 	sigset_t set;
@@ -558,7 +549,7 @@ static int open_sources(struct daemon *d, struct err *err)
 	int watch, r = add_source(d, &d->signal_source, signal_descriptor(), signal_ready, "signals", err);
 
 	if (!r)
-		r = add_source(d, &d->uevent_source, uevent_socket(), uevent_ready, "uevents", err);
+		r = add_source(d, &d->uevent_source, netlink_uevents(), uevent_ready, "uevents", err);
 	if (!r)
 		r = open_timers(d, err);
 	if (!r)
@@ -833,8 +824,11 @@ int main(int argc, char **argv)
 	};
 	struct arguments args = {};
 	struct err err = {};
-	int r = arguments_parse(argc, argv, &args);
+	int r;
 
+	if (version_asked("wardend", argc, argv))
+		return EXIT_SUCCESS;
+	r = arguments_parse(argc, argv, &args);
 	if (r)
 		return r - 1;
 	log_init(args.debug);
