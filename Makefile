@@ -190,8 +190,13 @@ $(STANDINS): $(BUILD)/%-standin: tests/tools/build-go
 	$(Q)mkdir -p $(@D)
 	$(Q)tests/tools/build-go tests/tools/$* $@
 
+# For the tests of the chart alone: it takes minutes, once.
+$(BUILD)/helm: tests/tools/build-helm $(wildcard tests/tools/helm/*)
+	$(call say,GO)
+	$(Q)tests/tools/build-helm $@
+
 # One that is made of the library has what the library needs, too.
-$(BUILD)/nodeops $(BUILD)/spiderpool-agent: $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(LIB)
+$(BUILD)/nodeops $(BUILD)/spiderpool-agent $(BUILD)/config-check: $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
@@ -314,6 +319,14 @@ format: ## rewrite the C files in the project's style
 check-format: ## do the C files follow .clang-format
 	@$(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
 .PHONY: check-format
+
+chart: ## the Helm chart's archive in build/
+	@tools/chart $(BUILD)/rdma-warden-chart.tgz
+.PHONY: chart
+
+manifests: $(BUILD)/helm ## render deploy/manifests from the chart
+	@tools/manifests $(BUILD)/helm deploy/manifests
+.PHONY: manifests
 
 btf: ## full type headers of the lab's kernels in build/btf, to compare vmlinux/ with
 	@tools/btf-headers
