@@ -8,39 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 cd "$here/../.." || exit 2
 export PYTHONDONTWRITEBYTECODE=1 HELM=$PWD/build/helm CHECK=$PWD/build/config-check
 chart=deploy/helm/rdma-warden
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-
-failed=0
-
-# NAME CMD…: one case, whose status is CMD's; what CMD says is shown when it fails.
-try() {
-	local name=$1 status=0
-	shift
-	"$@" >"$work/output" 2>&1 || status=$?
-	if [ "$status" = 0 ]; then
-		printf 'ok - %s\n' "$name"
-		return
-	fi
-	printf 'not ok - %s\n' "$name"
-	sed 's/^/    /' "$work/output"
-	failed=1
-	return "$status"
-}
-
-skip() { printf 'skip - %s # %s\n' "$1" "$2"; }
-
-# REGEX CMD…: CMD fails and says that.
-fails_with() {
-	local regex=$1 said
-	shift
-	if said=$("$@" 2>&1); then
-		echo 'it succeeded'
-		return 1
-	fi
-	grep -qE -- "$regex" <<<"$said" || { printf '%s\n' "wanted: $regex; said:" "$said"; return 1; }
-}
+# shellcheck source=cases.sh
+. "$here/cases.sh"
 
 template() { "$HELM" template rdma-warden "$CHART" --namespace rdma-warden "$@"; }
 
