@@ -321,11 +321,11 @@ check-format: ## do the C files follow .clang-format
 .PHONY: check-format
 
 chart: ## the Helm chart's archive in build/
-	@tools/chart $(BUILD)/rdma-warden-chart.tgz
+	@tools/chart $(BUILD)/rdma-warden-chart.tgz $(VERSION)
 .PHONY: chart
 
 manifests: $(BUILD)/helm ## render deploy/manifests from the chart
-	@tools/manifests $(BUILD)/helm deploy/manifests
+	@tools/manifests $(BUILD)/helm deploy/manifests $(VERSION)
 .PHONY: manifests
 
 btf: ## full type headers of the lab's kernels in build/btf, to compare vmlinux/ with

@@ -57,13 +57,13 @@ def documents(string):
 
 
 @functools.cache
-def rendered(values, kube):
-    command = [os.environ["HELM"], "template", "rdma-warden", os.environ["CHART"], "--namespace", "ns", "--kube-version", kube, "--values", "-"]
+def rendered(values, kube, release):
+    command = [os.environ["HELM"], "template", release, os.environ["CHART"], "--namespace", "ns", "--kube-version", kube, "--values", "-"]
     return subprocess.run(command, input=values, capture_output=True, check=True, text=True).stdout
 
 
-def render(values=None, kube=USUAL):
-    return documents(rendered(json.dumps(values or {}), kube))
+def render(values=None, kube=USUAL, release="rdma-warden"):
+    return documents(rendered(json.dumps(values or {}), kube, release))
 
 
 def of_kind(objects, kind):
@@ -241,7 +241,7 @@ PROBES = [True, False, 0, 1, 2, 7, 8, 47, 48, 63, 64, 67, 68, 99, 100, 3600, 360
           {"040": 5}, {" 1": 1}, {"40": 8}, {"x": "nvidia"}, {"": "nvidia"}, {"a" * 319: "nvidia"}, {"a" * 320: "nvidia"}, {"x": "none"}, {"base": "nvidia"}, {"base": "x"},
           {"vendor": "15b3"}, {"x": {"base": "nvidia", "ecn": False}}, {f"x{i}": "nvidia" for i in range(32)}, {f"x{i}": "nvidia" for i in range(33)}]
 # What only the daemon sees: a whole that contradicts itself.
-WHOLE = re.compile(r"is (also|mapped|off|on) |the class would|names .* (a second time|twice)|goes to VF|contradicts|allows no DSCP|\"qos\" lacks")
+WHOLE = re.compile(r"is (also|mapped|off|on) |the class would|names .* (a second time|twice)|goes to VF|allows no DSCP|\"qos\" lacks")
 PROFILE = {"dscp": 40, "priority": 5, "cnp_dscp": 48, "cnp_priority": 6}
 POLICY = {"resourceName": "r", "nicSelector": {"vendor": "15b3"}, "numVfs": 8}
 
@@ -417,8 +417,8 @@ def plugin():
             (FULL, (install, ["rdma-warden", "rdma", "sriov"], True), nothing),
             ({"cni": {"names": ["sriov"]}}, (install, ["sriov"], False), (uninstall, ["rdma"], False)),
             ({"cni": {"install": False}}, nothing, nothing),
-            ({"uninstall": True}, nothing, (uninstall, ["rdma-warden", "rdma", "sriov"], False)),
-            ({"uninstall": True, "sriovCNI": {"install": True}}, nothing, (uninstall, ["rdma-warden", "sriov", "rdma"], False))):
+            ({"uninstall": True}, nothing, (uninstall, [], False)), # all
+            ({**FULL, "uninstall": True}, nothing, (uninstall, [], False))):
         if named(values, "cni") != put:
             yield f"{values}: {named(values, 'cni')}, wanted {put}"
         if named(values, "cni-away") != away:
@@ -426,7 +426,7 @@ def plugin():
 
 
 def daemon():
-    """wardend's arguments, its image, and what the kubelet asks it, where."""
+    """wardend's arguments and image, how it is replaced, and what the kubelet asks it, where."""
     base = ["--config", "/etc/rdma-warden/config.json"]
     for values, wanted in (({}, base), ({"debug": True}, base + ["--debug"]), ({"uninstall": True}, base + ["--unload", "--stay"])):
         one = container(values)
@@ -445,6 +445,10 @@ def daemon():
                 yield f"{address}: {probe} asks {one[probe]['httpGet']}"
             if f'"{path}"' not in text("user/metrics/http.c"):
                 yield f"the daemon has no {path}"
+    for values, wanted in (({}, {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}), (SETS["bare"], {"type": "OnDelete"}),
+                           ({**SETS["bare"], "uninstall": True}, {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}})):
+        if daemonset(values)["spec"]["updateStrategy"] != wanted:
+            yield f"{values}: updateStrategy is {daemonset(values)['spec']['updateStrategy']}"
     if any(key.endswith("Probe") for key in container({"uninstall": True})):
         yield "where nothing listens it is probed"
     # AppArmor: by the field where it is known, else by the annotation, never by both.
@@ -458,15 +462,16 @@ def daemon():
 
 def selectors():
     """The DaemonSet, the Service and the ServiceMonitor select what they should, whatever the release is called."""
-    for values in (SEEN, {**SEEN, "fullnameOverride": "x"}):
-        found = render(values)
-        labels = daemonset(values)["spec"]["template"]["metadata"]["labels"]
+    for values, release in ((SEEN, "rdma-warden"), ({**SEEN, "fullnameOverride": "x"}, "rdma-warden"), (SEEN, "x")):
+        found = render(values, USUAL, release)
+        pods = of_kind(found, "DaemonSet")[0]["spec"]
+        labels, ports = pods["template"]["metadata"]["labels"], pods["template"]["spec"]["containers"][0]["ports"]
         service, monitor = of_kind(found, "Service")[0], of_kind(found, "ServiceMonitor")[0]
-        for who, selector, of in (("DaemonSet", daemonset(values)["spec"]["selector"]["matchLabels"], labels), ("Service", service["spec"]["selector"], labels),
+        for who, selector, of in (("DaemonSet", pods["selector"]["matchLabels"], labels), ("Service", service["spec"]["selector"], labels),
                                   ("ServiceMonitor", monitor["spec"]["selector"]["matchLabels"], service["metadata"]["labels"])):
             if not selector or not selector.items() <= of.items():
                 yield f"{who} selects {selector}, of {of}"
-        if service["spec"]["clusterIP"] != "None" or service["spec"]["ports"][0]["targetPort"] != container(values)["ports"][0]["name"]:
+        if service["spec"]["clusterIP"] != "None" or service["spec"]["ports"][0]["targetPort"] != ports[0]["name"]:
             yield f"Service: {service['spec']}"
         # deploy/metrics.md, Scraping
         if "rdma-warden" not in service["metadata"]["labels"][monitor["spec"]["jobLabel"]]:

@@ -8,39 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 cd "$here/../.." || exit 2
 export PYTHONDONTWRITEBYTECODE=1 HELM=$PWD/build/helm CHECK=$PWD/build/config-check
 chart=deploy/helm/rdma-warden
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-
-failed=0
-
-# NAME CMD…: one case, whose status is CMD's; what CMD says is shown when it fails.
-try() {
-	local name=$1 status=0
-	shift
-	"$@" >"$work/output" 2>&1 || status=$?
-	if [ "$status" = 0 ]; then
-		printf 'ok - %s\n' "$name"
-		return
-	fi
-	printf 'not ok - %s\n' "$name"
-	sed 's/^/    /' "$work/output"
-	failed=1
-	return "$status"
-}
-
-skip() { printf 'skip - %s # %s\n' "$1" "$2"; }
-
-# REGEX CMD…: CMD fails and says that.
-fails_with() {
-	local regex=$1 said
-	shift
-	if said=$("$@" 2>&1); then
-		echo 'it succeeded'
-		return 1
-	fi
-	grep -qE -- "$regex" <<<"$said" || { printf '%s\n' "wanted: $regex; said:" "$said"; return 1; }
-}
+# shellcheck source=cases.sh
+. "$here/cases.sh"
 
 template() { "$HELM" template rdma-warden "$CHART" --namespace rdma-warden "$@"; }
 
@@ -143,36 +112,39 @@ python_modules() {
 	cp -R "$work/python" "$kept.$$" && mv "$kept.$$" "$kept"
 }
 
-# MODULE@VERSION SUM: prints the folder where Go's client has put it, or the reason why it has not.
-go_module() {
-	local said
+# MODULE@VERSION SUM FILE: takes the file out of the module as Go's client brings it, into $work/others. 1, and the reason in $lacks,
+# where it cannot be had. A Go that is too old for the module's code brings it all the same, and says so.
+go_file() {
+	local said zip
 	said=$(cd / && PATH=$PATH:/usr/lib/go-1.22/bin GOTOOLCHAIN=local GOFLAGS=-mod=mod timeout 300 go mod download -json "$1" 2>&1)
-	if ! jq -e . <<<"$said" >/dev/null 2>&1; then
-		echo "there is no Go: ${said##*$'\n'}"
-		return 1
-	fi
-	if [ "$(jq -r '.Error // ""' <<<"$said")" ]; then
-		jq -r '.Error | gsub("\n"; " ")' <<<"$said"
+	zip=$(jq -r '.Zip // ""' <<<"$said" 2>/dev/null)
+	if [ -z "$zip" ]; then
+		lacks="it cannot be had: $(jq -r '.Error | gsub("\n"; " ")' <<<"$said" 2>/dev/null || echo "${said##*$'\n'}")"
 		return 1
 	fi
 	if [ "$(jq -r .Sum <<<"$said")" != "$2" ]; then
-		echo "its sum is $(jq -r .Sum <<<"$said")"
+		echo "its sum is $(jq -r .Sum <<<"$said")" >"$work/others"
 		return 2
 	fi
-	jq -r .Dir <<<"$said"
+	python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))' "$zip" "$1/$3" >"$work/others"
+}
+
+not_it() {
+	cat "$work/others"
+	false
 }
 
 others_schemas() {
-	local kind module sum file folder name status
+	local kind module sum file name what status
 	while read -r kind module sum file; do
 		name="each $kind fits the schema of ${module##*/}" what=crd:$kind
 		[ "$kind" != values ] || name="the values for Spiderpool are some of ${module##*/}" what=values:spiderpool
 		status=0
-		folder=$(go_module "$module" "$sum") || status=$?
+		go_file "$module" "$sum" "$file" || status=$?
 		case $status in
-		0) try "$name" "$here/chart.py" "$what" "$folder/$file" ;;
-		1) skip "$name" "$folder" ;;
-		*) try "$name" bash -c "echo '$folder'; false" ;;
+		0) try "$name" "$here/chart.py" "$what" "$work/others" ;;
+		1) skip "$name" "$lacks" ;;
+		*) try "$name" not_it ;;
 		esac
 	done < <(grep -v '^#' "$here/chart-crds.txt")
 }
