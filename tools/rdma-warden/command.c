@@ -17,8 +17,10 @@ static int usage(FILE *to)
 	      "         copies itself there under each NAME (" DEFAULT_NAME "; as sriov and rdma it takes the place\n"
 	      "         of those). A file of others is kept as NAME.before-rdma-warden, a newer copy of its own is\n"
 	      "         replaced with --downgrade only\n"
-	      "       rdma-warden uninstall --from FOLDER [--as NAME]…\n"
-	      "         removes its copies, all without --as, and puts back what it has kept\n"
+	      "       rdma-warden uninstall --from FOLDER [--as NAME]… [--unless-attached FOLDER]\n"
+	      "         removes its copies, all without --as, and puts back what it has kept; not while pods have what "
+	      "it\n"
+	      "         has attached, by the journal in wardend's state_dir: without it they could not end\n"
 	      "       rdma-warden --version\n",
 	      to);
 	return to == stdout ? EXIT_SUCCESS : 2;
@@ -35,6 +37,7 @@ int install_command(int argc, char **argv)
 	static const struct option remove_options[] = {
 		{ "from", required_argument, NULL, 'f' },
 		{ "as", required_argument, NULL, 'a' },
+		{ "unless-attached", required_argument, NULL, 'u' },
 		{ NULL, 0, NULL, 0 },
 	};
 	bool remove = !strcmp(argv[1], "uninstall");
@@ -53,6 +56,8 @@ int install_command(int argc, char **argv)
 			install.folder = optarg;
 		else if (c == 'd')
 			install.downgrade = true;
+		else if (c == 'u')
+			install.state_dir = optarg;
 		else if (c == 'a' && count < INSTALL_NAMES_MAX)
 			install.names[count++] = optarg;
 		else

@@ -288,10 +288,40 @@ static int remove_all(const struct place *p, struct err *err)
 	return r || !errno ? r : fail(err, -errno, "%s: %s", p->folder, strerror(errno));
 }
 
+/* A runtime calls the plugin when a pod ends, and keeps the pod for as long as that fails. */
+static int check_idle(const char *state_dir, struct err *err)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[PATH_MAX];
+	size_t count = 0;
+
+	if (!state_dir)
+		return 0;
+	if (try_snprintf(path, sizeof(path), "%s/attach", state_dir))
+		return fail(err, -ENAMETOOLONG, "%s: the path is too long", state_dir);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : fail(err, -errno, "%s: %s", path, strerror(errno));
+	while ((errno = 0, entry = readdir(dir)))
+		count += entry->d_name[0] != '.';
+	if (errno)
+		return fail(err, -errno, "%s: %s", path, strerror(errno));
+	return count ? fail(err, -EBUSY,
+			    "%s: %zu attachments of pods on this node: without the plugin these could not end. End "
+			    "them "
+			    "first (wardenctl attachments names them)",
+			    path, count)
+		     : 0;
+}
+
 int install_remove(const struct install *install, struct err *err)
 {
 	struct place p = { .dir = -1 };
-	int r = enter(install->folder, &p, err);
+	int r = check_idle(install->state_dir, err);
+
+	if (!r)
+		r = enter(install->folder, &p, err);
 
 	if (!r && !install->names[0])
 		r = remove_all(&p, err);

@@ -16,6 +16,7 @@ struct install {
 	const char *folder;
 	const char *names[INSTALL_NAMES_MAX + 1]; /* NULL behind the last */
 	bool downgrade; /* a newer copy may be replaced */
+	const char *state_dir; /* wardend's, where what is attached hinders a removal; NULL: nothing does */
 };
 
 /*
@@ -24,7 +25,10 @@ struct install {
  */
 int install_copies(const struct install *install, struct err *err);
 
-/* Removes copies, and puts back what was kept for them: under each name or, where none is given, all in the folder. */
+/*
+ * Removes copies, and puts back what was kept for them: under each name or, where none is given, all in the folder. -EBUSY: pods
+ * have what the plugin attached; nothing was removed.
+ */
 int install_remove(const struct install *install, struct err *err);
 
 /* The command line: the exit status. */
