@@ -238,6 +238,14 @@ bundle: image ## all that a cluster without the internet needs, in build/bundle
 	@$(of_commit) deploy/bundle/build $(BUILD)/image $(VERSION) $(BUILD)/bundle
 .PHONY: bundle
 
+# For the lab, which upgrades from this version to a later one and goes back.
+NEXT_VERSION := 99.0.0
+bundles:
+	@rm -rf $(BUILD)/bundles && mkdir -p $(BUILD)/bundles
+	@$(MAKE) --no-print-directory bundle VERSION=$(NEXT_VERSION) && mv $(BUILD)/bundle/*-offline.tar.zst $(BUILD)/bundles
+	@$(MAKE) --no-print-directory bundle && cp $(BUILD)/bundle/*-offline.tar.zst $(BUILD)/bundles
+.PHONY: bundles
+
 # ---- figures: not part of check, they depend on the machine and on what else runs there ----
 
 BENCH := $(addprefix $(BUILD)/tests/bench/,arms loop verdict packet exec scrape empty.bpf.o)

@@ -159,6 +159,16 @@ under_change() {
 
 # ---- what is asked wrongly ----
 
+while_attached() {
+	fresh
+	mkdir -p "$work/state/attach" && touch "$work/state/attach/c1:net1" && "$plugin" install --to "$bin" || return
+	fails_with '/attach: 1 attachments of pods' "$plugin" uninstall --from "$bin" --unless-attached "$work/state" || return
+	stands rdma-warden "$version" || return
+	rm "$work/state/attach/c1:net1"
+	"$plugin" uninstall --from "$bin" --unless-attached "$work/state" && only '' || return
+	"$plugin" uninstall --from "$bin" --unless-attached "$work/no-state"
+}
+
 names() {
 	local name
 	fresh
@@ -291,6 +301,7 @@ try 'installer: they are kept when it is installed again' foreign_again
 try 'installer: they are put back' restored
 try 'installer: one whose owner came again' foreign_came_again
 try 'installer: all copies are found, and no file of others' all_copies
+try 'installer: what pods have attached keeps it' while_attached
 try 'installer: files of any content' odd_content
 try 'installer: a folder, a pipe and a socket are refused' no_files
 try 'installer: a file that changes meanwhile' under_change

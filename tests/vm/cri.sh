@@ -12,6 +12,8 @@
 # shellcheck disable=SC2154 # cni_dir and conf are attach.sh's
 
 runtime_dir=$lab_state/runtime
+# Where it looks for plugins: a folder of links to those of the node and ours, or the suite's own, which is as it is.
+runtime_plugins=${runtime_plugins-$runtime_dir/plugins}
 runtime_socket=$runtime_dir/containerd.sock
 runtime_image=docker.io/lab/pod:1
 runtime_asks='"capabilities":{"dns":true,"portMappings":true,"cgroupPath":true}' # so that it tells more than it must
@@ -76,7 +78,7 @@ runtime_config() {
 		[$cri]
 		sandbox_image = "$runtime_image"
 		[$cri.cni]
-		bin_dir = "$runtime_dir/plugins"
+		bin_dir = "$runtime_plugins"
 		conf_dir = "$runtime_dir/net/$first"
 		[$cri.containerd]
 		default_runtime_name = "$first"
@@ -129,14 +131,19 @@ image_archive() {
 	tar -C "$dir" -cf "$dir.tar" manifest.json config.json layer.tar
 }
 
-runtime_setup() {
+link_plugins() {
 	local plugin
-	mkdir -p "$runtime_dir"/{plugins,root,pods}
-	mountpoint -q "$runtime_dir/root" || mount -t tmpfs images "$runtime_dir/root" # an overlay cannot be on an overlay
+	mkdir -p "$runtime_plugins"
 	for plugin in /usr/lib/cni/{loopback,host-local,host-device} "$LAB_REPO/build/rdma-warden" "$peers"/{sriov,rdma}; do
-		[ ! -e "$plugin" ] || ln -sf "$plugin" "$runtime_dir/plugins/"
+		[ ! -e "$plugin" ] || ln -sf "$plugin" "$runtime_plugins/"
 	done
-	[ -e "$runtime_dir/plugins/rdma" ] || ln -s "$LAB_REPO/tests/tools/rdma-plugin" "$runtime_dir/plugins/rdma"
+	[ -e "$runtime_plugins/rdma" ] || ln -s "$LAB_REPO/tests/tools/rdma-plugin" "$runtime_plugins/rdma"
+}
+
+runtime_setup() {
+	mkdir -p "$runtime_dir"/{root,pods}
+	mountpoint -q "$runtime_dir/root" || mount -t tmpfs images "$runtime_dir/root" # an overlay cannot be on an overlay
+	[ "$runtime_plugins" != "$runtime_dir/plugins" ] || link_plugins
 	image_archive
 	runtime_config >"$runtime_dir/config.toml"
 }

@@ -5,7 +5,7 @@
 Contract: the Pod API (v1) and the CRI (runtime.v1), with the meaning that the kubelet gives to each field. A field that this stand-in does
 not know is an error, so that nothing of a manifest is left out in silence.
 
-    kubelet.py MANIFEST DAEMONSET FOLDER [--without-capability NAME] [--without-mount PATH] [--without-field PATH]
+    kubelet.py MANIFEST DAEMONSET FOLDER [--without-capability NAME] [--without-mount PATH]
 
 writes into FOLDER: sandbox, and for each container in the order of their start N.NAME.container (requests in protobuf's text form, with
 @SANDBOX@ for what the runtime has called the sandbox), N.NAME.probe.KIND (URLs), and volumes/ (what the kubelet makes of ConfigMaps).
@@ -116,7 +116,7 @@ def mounts(container, volumes, without):
                f"readonly: {str(read_only).lower()} propagation: {PROPAGATION[fields.take('mountPropagation', 'None')]} }}"
         fields.done()
         if inside in without:
-            without.remove(inside)
+            without[inside] = True
         else:
             lines.append(line)
     return lines
@@ -129,7 +129,7 @@ def security(context, without):
     for key, field in (("add", "add_capabilities"), ("drop", "drop_capabilities")):
         for name in capabilities.take(key, []):
             if key == "add" and name in without:
-                without.remove(name)
+                without[name] = True
             else:
                 sets.append(f"{field}: {text(name)}")
     capabilities.done()
@@ -140,7 +140,8 @@ def security(context, without):
     parts.append(f"run_as_user {{ value: {fields.take('runAsUser', 0)} }}")
     fields.take("runAsGroup")
     fields.take("runAsNonRoot")
-    fields.take("appArmorProfile")  # the lab's kernels have no AppArmor in force
+    fields.take("appArmorProfile")  # the lab has no profiles of AppArmor,
+    fields.take("seLinuxOptions")  # and no SELinux
     profile = Fields(fields.take("seccompProfile", {"type": "Unconfined"}), "seccompProfile")
     parts.append(f"seccomp {{ profile_type: {SECCOMP[profile.take('type')]} }}")
     profile.done()
@@ -207,12 +208,14 @@ def write_pod(arguments):
     with open(os.path.join(arguments.folder, "sandbox"), "w", encoding="utf-8") as file:
         file.write(f"config {{ metadata {{ name: {text(pod['name'])} namespace: {text(pod['namespace'])} uid: \"@UID@\" }} log_directory: {text(os.path.abspath(arguments.folder) + '/logs')} "
                    "linux { cgroup_parent: \"@CGROUP@\" security_context { namespace_options { network: NODE pid: NODE ipc: POD } } } }")
-    context = {"pod": pod, "volumes": volumes, "without_mounts": arguments.without_mount, "without_capabilities": arguments.without_capability}
+    context = {"pod": pod, "volumes": volumes, "without_mounts": dict.fromkeys(arguments.without_mount, False),
+               "without_capabilities": dict.fromkeys(arguments.without_capability, False)}
     for number, container in enumerate(spec.take("initContainers", []) + spec.take("containers")):
         write_container(arguments.folder, number, container, context)
     spec.done()
-    if arguments.without_mount or arguments.without_capability:
-        die(f"the manifest has no {' '.join(arguments.without_mount + arguments.without_capability)}")
+    for name, found_there in {**context["without_mounts"], **context["without_capabilities"]}.items():
+        if not found_there:
+            die(f"the manifest has no {name}")
 
 
 def main():
