@@ -370,6 +370,9 @@ def privileges():
                 yield f"{name}: {one['name']} has more than it needs"
             if context["capabilities"]["drop"] != ["ALL"] or set(context["capabilities"].get("add", [])) != wanted:
                 yield f"{name}: {one['name']} has the capabilities {context['capabilities']}"
+    namespace = of_kind(render({"createNamespace": True}), "Namespace")
+    if [one["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] for one in namespace] != ["privileged"] or namespace[0]["metadata"]["name"] != "ns":
+        yield f"PodSecurity would refuse the pod: {namespace}"
     source = text("deploy/helm/rdma-warden/templates/daemonset.yaml")
     lines = source[source.index(" add:\n"):].split("\n")[1:]
     for line in itertools.takewhile(lambda line: line.startswith(16 * " " + "- "), lines):
