@@ -378,9 +378,10 @@ def privileges():
     for line in itertools.takewhile(lambda line: line.startswith(16 * " " + "- "), lines):
         if not re.fullmatch(r" +- [A-Z_]+ # .{10,}", line):
             yield f"no reason: {line.strip()}"
-    # One comment may be for several that follow it.
-    if re.search(r"\n      volumes:\n        - name: config\n.*\n.*\n        - name:", source):
-        yield "the first folder has no reason"
+    lines = source[source.index("\n      volumes:\n"):].split("\n")
+    for before, line in zip(lines, lines[1:]):
+        if line.startswith(8 * " " + "- name: ") and not before.startswith(8 * " " + "# "):
+            yield f"no reason: {line.strip()}"
 
 
 def folders():
