@@ -370,14 +370,18 @@ def privileges():
                 yield f"{name}: {one['name']} has more than it needs"
             if context["capabilities"]["drop"] != ["ALL"] or set(context["capabilities"].get("add", [])) != wanted:
                 yield f"{name}: {one['name']} has the capabilities {context['capabilities']}"
+    namespace = of_kind(render({"createNamespace": True}), "Namespace")
+    if [one["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] for one in namespace] != ["privileged"] or namespace[0]["metadata"]["name"] != "ns":
+        yield f"PodSecurity would refuse the pod: {namespace}"
     source = text("deploy/helm/rdma-warden/templates/daemonset.yaml")
     lines = source[source.index(" add:\n"):].split("\n")[1:]
     for line in itertools.takewhile(lambda line: line.startswith(16 * " " + "- "), lines):
         if not re.fullmatch(r" +- [A-Z_]+ # .{10,}", line):
             yield f"no reason: {line.strip()}"
-    # One comment may be for several that follow it.
-    if re.search(r"\n      volumes:\n        - name: config\n.*\n.*\n        - name:", source):
-        yield "the first folder has no reason"
+    lines = source[source.index("\n      volumes:\n"):].split("\n")
+    for before, line in zip(lines, lines[1:]):
+        if line.startswith(8 * " " + "- name: ") and not before.startswith(8 * " " + "# "):
+            yield f"no reason: {line.strip()}"
 
 
 def folders():

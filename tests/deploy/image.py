@@ -57,6 +57,7 @@ def check_config(layout, _root):
     expect((config["architecture"], config["os"]) == ("amd64", "linux"), "platform")
     expect(config["config"]["Entrypoint"] == ["/usr/sbin/wardend"], "Entrypoint")
     expect(config["config"]["Cmd"] == ["--config", "/etc/rdma-warden/config.json"], "Cmd")
+    expect("LANG=C.UTF-8" in config["config"]["Env"], "Env")
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["config"]["Labels"].items()}
     expect(labels.keys() == {"title", "description", "version", "revision", "licenses", "created"}, "labels", labels)
     expect(labels["version"] == version and labels["licenses"] == "Apache-2.0" and labels["created"] == config["created"], labels)

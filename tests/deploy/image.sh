@@ -60,6 +60,7 @@ loads_libcurl() {
 draws() {
 	local terminal
 	"$here/../rdmatop/recording.py" >"$root/recording"
+	LANG=C.UTF-8 chroot "$root" /usr/bin/rdmatop -b -n 2 --replay /recording | grep -q █ || return # not "#": it has UTF-8
 	for terminal in linux screen screen-256color tmux tmux-256color vt100 xterm xterm-256color; do
 		TERM=$terminal timeout 20 script -qec "stty rows 40 cols 120; timeout -s INT 0.5 chroot $root /usr/bin/rdmatop --replay /recording" \
 			/dev/null </dev/null >"$work/screen" 2>&1

@@ -198,9 +198,9 @@ statically() {
 	if readelf -lWd "$plugin" | grep -E 'INTERP|NEEDED'; then return 1; fi
 	[ "$(id -u)" = 0 ] || return 0
 	fresh
-	mkdir -p "$work/empty/proc" "$work/empty/to"
+	mkdir "$work/empty"
 	cp "$plugin" "$work/empty/"
-	chroot "$work/empty" /rdma-warden --version
+	CNI_COMMAND=VERSION chroot "$work/empty" /rdma-warden <<<'{"cniVersion":"1.0.0"}' | grep -q supportedVersions
 }
 
 # ---- what goes wrong ----
@@ -218,7 +218,9 @@ read_only() {
 }
 
 full() {
-	mount -t tmpfs -o size=1200k none "$bin" && "$old" install --to "$bin" && echo sriov-cni >"$bin/sriov" || return
+	local size
+	size=$(stat -c %s "$plugin") # room for one of them, and a bit
+	mount -t tmpfs -o size=$((size * 3 / 2)) none "$bin" && "$old" install --to "$bin" && echo sriov-cni >"$bin/sriov" || return
 	fails_with "$bin/.rdma-warden.new: No space left" "$plugin" install --to "$bin" || return
 	fails_with "$bin/.rdma-warden.new: No space left" "$plugin" install --to "$bin" --as sriov || return
 	only rdma-warden sriov && stands rdma-warden 0.0.9 && grep -q sriov-cni "$bin/sriov" && "$plugin" uninstall --from "$bin"

@@ -10,6 +10,7 @@ set -uo pipefail
 . "$LAB_REPO/tests/vm/warden.sh"
 # shellcheck source=../attach.sh
 . "$LAB_REPO/tests/vm/attach.sh"
+runtime_plugins=/opt/cni/bin # as on a node
 # shellcheck source=../cri.sh
 . "$LAB_REPO/tests/vm/cri.sh"
 # shellcheck source=../daemonset.sh
@@ -218,6 +219,13 @@ c_checkpoint() { wait_until 15 source_is 'checkpoint=ok'; }
 c_devinfo() { wait_until 15 source_is 'devinfo=fail'; }
 c_next_boot() { source_is 'at the next boot: yes'; }
 
+# Not the administrator, but the distribution says how ib_core starts.
+t_distribution() {
+	mv /etc/modprobe.d/ib_core.conf /usr/lib/modprobe.d/
+	roll "$this" enforce
+	c_next_boot
+}
+
 # Without $case_what it does not even start, where that is said, or else it does, and the check fails.
 privilege_case() {
 	if [ "$case_check" = c_starts ]; then
@@ -269,10 +277,15 @@ t_uninstall() {
 	expect_match '^$' "$(diff "$lab_state/before" <(traces))"
 }
 
+# Lines of KIND WHAT CHECK.
 run_privileges() {
 	while read -r case_kind case_what case_check; do
 		run_case "without the $case_kind $case_what, $case_check is missed" privilege_case
-	done <<-'PRIVILEGES'
+	done
+}
+
+privileges() {
+	cat <<-'PRIVILEGES'
 		capability NET_ADMIN c_attaches
 		capability NET_RAW c_announces
 		capability SYS_ADMIN c_starts
@@ -324,7 +337,9 @@ run_case 'an upgrade under attack lets nobody in' t_upgrade
 run_case 'a downgrade that nobody asked for is refused, and the rule goes on' t_downgrade_refused
 run_case 'a downgrade under attack lets nobody in' t_downgrade
 run_case 'the whole manifest gives what is needed' t_whole
-run_privileges
+run_privileges < <(privileges)
+run_case 'the distribution is asked for the next boot, too' t_distribution
+run_privileges <<<'mount /usr/lib/modprobe.d c_next_boot'
 run_case 'an uninstall waits for the pods that need the plugin' t_uninstall_waits
 run_case 'an uninstall leaves nothing behind, and pods their devices' t_uninstall
 runtime_stop
