@@ -62,7 +62,7 @@ t_install() {
 	expect_match "wardend +$this, pid" "$(ctl status)"
 	expect_match "^rdma-warden $this\$" "$("$plugins/rdma-warden" --version)"
 	expect 'the tools are in it' ds_exec /usr/bin/wardenctl status >/dev/null
-	ds_exec /usr/bin/rdmatop -b -n 1 | expect_match "$vf" -
+	ds_exec /usr/bin/rdmatop -b -n 1 | expect_match "${vf#0000:}" -
 }
 
 attached_pod() {
@@ -107,17 +107,17 @@ intrude() {
 
 # CMD…: while somebody tries to get in.
 under_attack() {
-	local intruder
+	local intruder status=0
 	intrude &
 	intruder=$!
-	"$@"
+	"$@" || status=$?
 	sleep 1
 	kill "$intruder"
 	wait "$intruder" || true
 	expect 'it tried' test "$(wc -l <"$lab_state/tries")" -gt 20
 	expect 'no open came through' test ! -e "$lab_state/opened"
 	expect 'its device opens' container_exec p1 /build/uverbs context "$(vf_node "$vf" uverbs)"
-	expect_match "ml/p1 +claimed" "$(ctl devices)"
+	return "$status"
 }
 
 upgrade() {
@@ -129,6 +129,7 @@ upgrade() {
 t_upgrade() {
 	under_attack upgrade
 	expect_match "wardend +$next, pid" "$(ctl status)"
+	expect_match "ml/p1 +claimed" "$(ctl devices)"
 	expect_match "^rdma-warden $next\$" "$("$plugins/rdma-warden" --version)"
 }
 
@@ -138,13 +139,7 @@ refused_downgrade() {
 	expect_match "$next.*$this" "$(ds_log 1.cni)"
 }
 t_downgrade_refused() {
-	local intruder
-	intrude &
-	intruder=$!
-	refused_downgrade
-	kill "$intruder"
-	wait "$intruder" || true
-	expect 'no open came through' test ! -e "$lab_state/opened"
+	under_attack refused_downgrade
 	expect_match "^rdma-warden $next\$" "$("$plugins/rdma-warden" --version)"
 }
 
@@ -161,6 +156,7 @@ allow_downgrade() { sed -i '/^ *- install$/ { p; s/install/--downgrade/ }' "$man
 t_downgrade() {
 	under_attack downgrade
 	expect_match "wardend +$this, pid" "$(ctl status)"
+	expect_match "ml/p1 +claimed" "$(ctl devices)"
 	expect_match "^rdma-warden $this\$" "$("$plugins/rdma-warden" --version)"
 }
 
