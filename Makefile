@@ -2,6 +2,7 @@
 # RDMA Warden. `make help` lists the targets; everything built lies under build/.
 
 VERSION := 0.1.0
+
 BUILD := build$(if $(SANITIZE),-sanitize)$(if $(FAULTS),-faults)
 CC := gcc
 CLANG := clang-16
@@ -19,7 +20,7 @@ CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing
 CFLAGS += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer, \
 	  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE)
 LDFLAGS := -Wl$(comma)--as-needed $(if $(SANITIZE),-fsanitize=address$(comma)undefined,-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
-CPPFLAGS := $(if $(FAULTS),-DWARDEN_FAULTS) -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel -I$(BUILD)/proto
+CPPFLAGS := $(if $(FAULTS),-DWARDEN_FAULTS) -DWARDEN_VERSION='"$(VERSION)"' -Iuser -Itools -Ibpf -Itests -Itests/tools -I$(BUILD)/skel -I$(BUILD)/proto
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
 
 
@@ -95,6 +96,13 @@ $(BUILD)/skel/%_test.skel.h: $(BUILD)/tests/bpf/%_test.bpf.o
 
 # ---- user space ----
 
+# What has the version in it is compiled anew for another one.
+$(BUILD)/version: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '%s\n' '$(VERSION)' | cmp -s - $@ || printf '%s\n' '$(VERSION)' >$@
+.PHONY: FORCE
+$(addprefix $(BUILD)/,obj/user/lib/version.o obj/tools/rdma-warden/note.o fuzz/obj/user/lib/version.o): $(BUILD)/version
+
 $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: user/%.proto
 	$(call say,PROTO)
 	$(Q)mkdir -p $(BUILD)/proto
@@ -127,9 +135,11 @@ $(BUILD)/rdmatop: $(RDMATOP_OBJ) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lncursesw -ltinfo -o $@
 
-$(BUILD)/rdma-warden: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/rdma-warden/*.c)) $(LIB)
+# Statically, as it runs on hosts of any kind. A sanitizer's runtime cannot be.
+PLUGIN_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/rdma-warden/*.c))
+$(BUILD)/rdma-warden: $(PLUGIN_OBJ) $(LIB)
 	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(CC) $(if $(SANITIZE),$(LDFLAGS),$(filter-out -pie,$(LDFLAGS)) -static-pie) $^ -o $@
 
 # ---- tests ----
 
@@ -142,6 +152,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(TEST_COMMON) $(LIB)
 
 # What a program prints for people is its own, and no part of the library.
 $(BUILD)/tests/unit/wardenctl_verify_test: $(BUILD)/obj/tools/wardenctl/verify.o $(BUILD)/obj/tools/wardenctl/print.o
+
+$(patsubst %,$(BUILD)/tests/unit/%_test,semver note): $(filter-out %/rdma-warden.o,$(PLUGIN_OBJ))
 
 $(BUILD)/tests/unit/kube_events_test: | $(BUILD)/kube-api-standin
 $(patsubst %,$(BUILD)/tests/unit/rdmatop_%_test,sample rates rows): $(filter-out %/paint.o %/rdmatop.o %/screen.o %/pages.o %/keys.o,$(RDMATOP_OBJ))

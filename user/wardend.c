@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
-#include <linux/netlink.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -32,10 +31,12 @@
 #include "lib/cgroup.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/netlink.h"
 #include "lib/netns.h"
 #include "lib/notify.h"
 #include "lib/timer.h"
 #include "lib/util.h"
+#include "lib/version.h"
 #include "lib/work.h"
 #include "loader/loader.h"
 #include "metrics/metrics.h"
@@ -505,16 +506,6 @@ static int add_source(struct daemon *d, struct source *source, int fd, void (*re
 	return 0;
 }
 
-static int uevent_socket(void)
-{
-	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = 1 /* the kernel's, not udev's */ };
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		return -1;
-	return take_fd(&fd);
-}
-
 static int signal_descriptor(void)
 {
 	sigset_t set;
@@ -563,7 +554,7 @@ static int open_sources(struct daemon *d, struct err *err)
 	int watch, r = add_source(d, &d->signal_source, signal_descriptor(), signal_ready, "signals", err);
 
 	if (!r)
-		r = add_source(d, &d->uevent_source, uevent_socket(), uevent_ready, "uevents", err);
+		r = add_source(d, &d->uevent_source, netlink_uevents(), uevent_ready, "uevents", err);
 	if (!r)
 		r = open_timers(d, err);
 	if (!r)
@@ -804,7 +795,7 @@ static int unload(const struct config *config, struct err *err)
 
 static void usage(FILE *to)
 {
-	fputs("usage: wardend [--config FILE] [--guard KIND] [--check | --unload] [--debug]\n"
+	fputs("usage: wardend [--config FILE] [--guard KIND] [--check | --unload] [--debug] | --version\n"
 	      "  --config FILE  configuration (JSON); without it the defaults hold: mode audit\n"
 	      "  --guard KIND   mechanism of the guard: lsm, fmod_ret, device-cgroup, kill; auto takes the first that "
 	      "works\n"
@@ -877,8 +868,11 @@ int main(int argc, char **argv)
 	};
 	struct arguments args = {};
 	struct err err = {};
-	int r = parse_arguments(argc, argv, &args);
+	int r;
 
+	if (version_asked("wardend", argc, argv))
+		return EXIT_SUCCESS;
+	r = parse_arguments(argc, argv, &args);
 	if (r)
 		return r - 1;
 	log_init(args.debug);

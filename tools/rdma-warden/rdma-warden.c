@@ -2,8 +2,8 @@
 /*
  * The CNI plugin: hands the call to wardend, which does all of it, and prints what wardend answers. Installed under the
  * names of sriov-cni and rdma-cni (sriov, rdma) too, it takes their place: which one it is, is the configuration's "type".
+ * With arguments it is its own installer. It is linked statically, and so runs on any host.
  */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +12,11 @@
 
 #include "cni/env.h"
 #include "cni/netconf.h"
-#include "control/client.h"
-#include "lib/json.h"
+#include "control/connect.h"
+#include "lib/json_text.h"
 #include "lib/util.h"
+#include "lib/version.h"
+#include "rdma-warden/install.h"
 
 #define SOCKET_VARIABLE "RDMA_WARDEN_SOCKET" /* where another one than that is to be asked */
 
@@ -27,109 +29,149 @@ static int print_error(enum cni_version version, const struct cni_error *e)
 }
 
 /* All of stdin: 0, or -errno after the error is filled in. */
-static int read_config(char **text, size_t *len, struct cni_error *e)
+static int read_config(char **text, struct cni_error *e)
 {
 	_cleanup_free_ char *bytes = malloc(NETCONF_MAX_BYTES + 2);
+	size_t len;
 
 	if (!bytes)
 		return cni_fail(e, CNI_INTERNAL, "out of memory");
-	*len = fread(bytes, 1, NETCONF_MAX_BYTES + 1, stdin);
+	len = fread(bytes, 1, NETCONF_MAX_BYTES + 1, stdin);
 	if (ferror(stdin))
 		return cni_fail(e, CNI_IO, "the configuration cannot be read from stdin");
-	if (*len > NETCONF_MAX_BYTES)
+	if (len > NETCONF_MAX_BYTES)
 		return cni_fail(e, CNI_DECODE, "the configuration is larger than %d bytes", NETCONF_MAX_BYTES);
-	if (memchr(bytes, '\0', *len))
+	if (memchr(bytes, '\0', len))
 		return cni_fail(e, CNI_DECODE, "the configuration holds a NUL");
-	if (!json_is_utf8(bytes, *len))
+	if (!json_is_utf8(bytes, len))
 		return cni_fail(e, CNI_DECODE, "the configuration is not UTF-8");
-	bytes[*len] = '\0';
+	bytes[len] = '\0';
 	*text = take_ptr(bytes);
 	return 0;
 }
 
 /* The version to answer in: the configuration's, if there is one. */
-static enum cni_version version_of(const char *text, size_t len)
+static enum cni_version version_of(const char *config)
 {
-	_cleanup_(json_free) cJSON *json = cJSON_ParseWithLength(text, len);
-	const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "cniVersion");
+	const char *value = json_find(config, "cniVersion");
+	_cleanup_free_ char *name = value ? json_string(value) : NULL;
 	enum cni_version version;
 
-	return cJSON_IsString(name) && !cni_version_find(name->valuestring, &version) ? version : CNI_1_1_0;
+	return name && !cni_version_find(name, &version) ? version : CNI_1_1_0;
 }
 
-static void add(cJSON *request, const char *name, const char *value)
+static void add(FILE *to, const char *name, const char *value)
 {
-	if (value && *value)
-		cJSON_AddStringToObject(request, name, value);
-}
-
-static cJSON *to_request(const struct cni_variables *v, const char *config)
-{
-	cJSON *request = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(request, "request", "cni");
-	add(request, "command", v->command);
-	add(request, "container_id", v->container_id);
-	add(request, "netns", v->netns);
-	add(request, "ifname", v->ifname);
-	add(request, "args", v->args);
-	add(request, "path", v->path);
-	cJSON_AddStringToObject(request, "config", config);
-	return request;
-}
-
-struct answer {
-	bool given, failed;
-};
-
-static void print_answer(const cJSON *item, void *ctx)
-{
-	const cJSON *output = cJSON_GetObjectItemCaseSensitive(item, "output");
-	struct answer *a = ctx;
-
-	if (a->given || !cJSON_IsString(output))
+	if (!value || !*value)
 		return;
-	a->given = true;
-	a->failed = !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "success"));
-	if (output->valuestring[0])
-		puts(output->valuestring);
+	fprintf(to, ",\"%s\":", name);
+	json_quote(to, value);
+}
+
+/* A line, to be freed; NULL without memory. */
+static char *to_request(const struct cni_variables *v, const char *config)
+{
+	char *line = NULL;
+	size_t len;
+	FILE *to = open_memstream(&line, &len);
+	bool bad;
+
+	if (!to)
+		return NULL;
+	fputs("{\"request\":\"cni\"", to);
+	add(to, "command", v->command);
+	add(to, "container_id", v->container_id);
+	add(to, "netns", v->netns);
+	add(to, "ifname", v->ifname);
+	add(to, "args", v->args);
+	add(to, "path", v->path);
+	fputs(",\"config\":", to);
+	json_quote(to, config);
+	fputs("}\n", to);
+	bad = ferror(to);
+	if (!fclose(to) && !bad)
+		return line;
+	free(line);
+	return NULL;
+}
+
+static bool is_true(const char *object, const char *name)
+{
+	const char *value = json_find(object, name);
+
+	return value && !strncmp(value, "true", 4);
+}
+
+/* What wardend answers, to stdout: the plugin's exit status, or -errno where it has not answered the call. */
+static int read_answer(FILE *in, struct err *err)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t room = 0;
+	int status = fail(err, -EPIPE, "the daemon closed the connection before the end of its answer");
+
+	while (getline(&line, &room, in) > 0) {
+		const char *output = json_find(line, "output"), *error = json_find(line, "error");
+		_cleanup_free_ char *text = output ? json_string(output) : error ? json_string(error) : NULL;
+
+		if (output && text && status < 0) {
+			if (*text)
+				puts(text);
+			status = is_true(line, "success") ? EXIT_SUCCESS : EXIT_FAILURE;
+		}
+		if (json_find(line, "ok"))
+			return status < 0 ? fail(err, -EPROTO, "%s", text ? text : "refused without a reason") : status;
+	}
+	return status;
+}
+
+static int exchange(const char *request, struct err *err)
+{
+	const char *path = getenv(SOCKET_VARIABLE);
+	_cleanup_close_ int fd = client_connect(path && *path ? path : CONTROL_SOCKET, 0, err);
+	_cleanup_fclose_ FILE *in = NULL;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = client_send(fd, request, strlen(request));
+	if (r)
+		return fail(err, r, "the request cannot be sent: %s", strerror(-r));
+	in = fdopen(fd, "r");
+	if (!in)
+		return fail(err, -errno, "%s", strerror(errno));
+	(void)take_fd(&fd);
+	return read_answer(in, err);
 }
 
 /* A wardend that starts, or is replaced, is there again soon. */
-static int ask(const struct cni_variables *v, const char *config, size_t len)
+static int ask(const struct cni_variables *v, const char *config)
 {
-	const char *socket = getenv(SOCKET_VARIABLE);
-	bool status = v->command && !strcmp(v->command, "STATUS");
-	struct answer answer = {};
+	_cleanup_free_ char *request = to_request(v, config);
 	struct cni_error e = {};
 	struct err err;
+	int status = request ? exchange(request, &err) : fail(&err, -ENOMEM, "out of memory");
 
-	if (client_request(socket && *socket ? socket : CONTROL_SOCKET, to_request(v, config), print_answer, &answer,
-			   &err) &&
-	    !answer.given) {
-		cni_fail(&e, status ? CNI_NOT_AVAILABLE : CNI_TRY_AGAIN, "wardend: %s", err.text);
-		return print_error(version_of(config, len), &e);
-	}
-	return answer.given && !answer.failed ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (status >= 0)
+		return status;
+	cni_fail(&e, strcmp(v->command, "STATUS") ? CNI_TRY_AGAIN : CNI_NOT_AVAILABLE, "wardend: %s", err.text);
+	return print_error(version_of(config), &e);
 }
 
 /* The version of the question stands in the answer, also one that is not supported: that is what is asked for. */
-static int print_versions(const char *config, size_t len)
+static int print_versions(const char *config)
 {
-	_cleanup_(json_free) cJSON *json = cJSON_ParseWithLength(config, len);
-	const cJSON *asked = cJSON_GetObjectItemCaseSensitive(json, "cniVersion");
-	_cleanup_free_ char *text =
-		cni_version_print(cJSON_IsString(asked) ? asked->valuestring : cni_version_name(CNI_1_1_0));
+	const char *value = json_find(config, "cniVersion");
+	_cleanup_free_ char *asked = value ? json_string(value) : NULL;
+	_cleanup_free_ char *text = cni_version_print(asked ? asked : cni_version_name(CNI_1_1_0));
 
 	return text && puts(text) >= 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int main(void)
+static int plugin(void)
 {
 	struct cni_variables variables;
 	_cleanup_free_ char *config = NULL;
 	struct cni_error e = {};
-	size_t len = 0;
 
 	cni_variables_get(&variables);
 	if (!variables.command || !*variables.command) {
@@ -138,9 +180,18 @@ int main(void)
 		      stderr);
 		return EXIT_FAILURE;
 	}
-	if (read_config(&config, &len, &e))
+	if (read_config(&config, &e))
 		return print_error(CNI_1_1_0, &e);
 	if (!strcmp(variables.command, "VERSION"))
-		return print_versions(config, len);
-	return ask(&variables, config, len);
+		return print_versions(config);
+	return ask(&variables, config);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return plugin();
+	if (version_asked("rdma-warden", argc, argv))
+		return EXIT_SUCCESS;
+	return install_command(argc, argv);
 }

@@ -10,6 +10,7 @@
 
 #include "control/client.h"
 #include "lib/util.h"
+#include "lib/version.h"
 #include "rdmatop/clean.h"
 #include "rdmatop/output.h"
 #include "rdmatop/screen.h"
@@ -51,6 +52,7 @@ static void usage(FILE *to)
 	      "  -n, --count N        ends after N of them; each shows the rates since the one before\n"
 	      "  --mouse              the wheel scrolls, a click selects\n"
 	      "  -h, --help           this text\n"
+	      "  --version            alone: which one this is\n"
 	      "Without -b, -j and -c: the keys are told by h. NO_COLOR in the environment: without colours.\n\n"
 	      "columns\n",
 	      to);
@@ -226,6 +228,8 @@ int main(int argc, char **argv)
 	struct err err;
 	int r;
 
+	if (version_asked("rdmatop", argc, argv))
+		return EXIT_SUCCESS;
 	setlocale(LC_CTYPE, ""); /* numbers stay as they are */
 	r = parse(argc, argv, &o);
 	if (r)

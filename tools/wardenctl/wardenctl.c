@@ -10,6 +10,7 @@
 
 #include "control/client.h"
 #include "lib/util.h"
+#include "lib/version.h"
 #include "report/text.h"
 #include "wardenctl/change.h"
 #include "wardenctl/print.h"
@@ -74,7 +75,7 @@ static const struct option options[] = {
 
 static void usage(FILE *to)
 {
-	fputs("usage: wardenctl [--socket PATH] COMMAND [--json] [OPTIONS]\n", to);
+	fputs("usage: wardenctl [--socket PATH] COMMAND [--json] [OPTIONS]\n       wardenctl --version\n", to);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-13s %s%s%s\n", commands[i].name, commands[i].arguments,
 			*commands[i].arguments ? "\n                " : "", commands[i].help);
@@ -268,10 +269,14 @@ static int ask(struct environment *env, cJSON *request, struct err *err)
 int main(int argc, char **argv)
 {
 	struct environment env = { .socket = CONTROL_SOCKET };
-	cJSON *request = cJSON_CreateObject();
 	struct err err;
-	int r = parse(argc, argv, &env, request);
+	cJSON *request;
+	int r;
 
+	if (version_asked("wardenctl", argc, argv))
+		return EXIT_SUCCESS;
+	request = cJSON_CreateObject();
+	r = parse(argc, argv, &env, request);
 	if (r) {
 		cJSON_Delete(request);
 		return r - 1;

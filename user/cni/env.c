@@ -30,18 +30,6 @@ const char *cni_command_name(enum cni_command command)
 	return commands[command].name;
 }
 
-void cni_variables_get(struct cni_variables *v)
-{
-	*v = (struct cni_variables){
-		.command = getenv("CNI_COMMAND"),
-		.container_id = getenv("CNI_CONTAINERID"),
-		.netns = getenv("CNI_NETNS"),
-		.ifname = getenv("CNI_IFNAME"),
-		.args = getenv("CNI_ARGS"),
-		.path = getenv("CNI_PATH"),
-	};
-}
-
 static int read_command(const char *text, enum cni_command *command, struct cni_error *e)
 {
 	for (size_t i = 0; text && i < CNI_COMMANDS; i++)

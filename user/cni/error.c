@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "lib/json.h"
-#include "lib/util.h"
+#include "lib/json_text.h"
 
 static const char *const versions[CNI_VERSIONS] = {
 	[CNI_0_3_1] = "0.3.1", [CNI_0_4_0] = "0.4.0", [CNI_1_0_0] = "1.0.0", [CNI_1_1_0] = "1.1.0"
@@ -98,24 +99,48 @@ void cni_details(struct cni_error *e, const char *fmt, ...)
 	scrub(e->details);
 }
 
+/* What a memory stream has got: NULL where memory was short. */
+static char *finish(FILE *to, char **text)
+{
+	bool bad = ferror(to);
+
+	if (!fclose(to) && !bad)
+		return *text;
+	free(*text);
+	return NULL;
+}
+
 char *cni_error_print(enum cni_version version, const struct cni_error *e)
 {
-	_cleanup_(json_free) cJSON *json = cJSON_CreateObject();
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
 
-	if (!cJSON_AddStringToObject(json, "cniVersion", versions[version]) ||
-	    !cJSON_AddNumberToObject(json, "code", e->code) || !cJSON_AddStringToObject(json, "msg", e->msg))
+	if (!to)
 		return NULL;
-	if (e->details[0] && !cJSON_AddStringToObject(json, "details", e->details))
-		return NULL;
-	return cJSON_PrintUnformatted(json);
+	fprintf(to, "{\"cniVersion\":\"%s\",\"code\":%u,\"msg\":", versions[version], e->code);
+	json_quote(to, e->msg);
+	if (e->details[0]) {
+		fputs(",\"details\":", to);
+		json_quote(to, e->details);
+	}
+	putc('}', to);
+	return finish(to, &text);
 }
 
 char *cni_version_print(const char *asked)
 {
-	_cleanup_(json_free) cJSON *json = cJSON_CreateObject();
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
 
-	if (!cJSON_AddStringToObject(json, "cniVersion", asked) ||
-	    !cJSON_AddItemToObject(json, "supportedVersions", cJSON_CreateStringArray(versions, CNI_VERSIONS)))
+	if (!to)
 		return NULL;
-	return cJSON_PrintUnformatted(json);
+	fputs("{\"cniVersion\":", to);
+	json_quote(to, asked);
+	fputs(",\"supportedVersions\":[", to);
+	for (size_t i = 0; i < CNI_VERSIONS; i++)
+		fprintf(to, "%s\"%s\"", i ? "," : "", versions[i]);
+	fputs("]}", to);
+	return finish(to, &text);
 }

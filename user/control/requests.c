@@ -124,7 +124,7 @@ static int handle_status(void *ctx, const cJSON *args, struct reply *reply, stru
 		return r;
 	attach_for_each(s->attach, count_attachment, &attachments);
 	json = cJSON_CreateObject();
-	cJSON_AddStringToObject(json, "version", WARDEN_VERSION);
+	cJSON_AddStringToObject(json, "version", warden_version);
 	cJSON_AddNumberToObject(json, "pid", getpid());
 	cJSON_AddStringToObject(json, "mode", config_mode_name(s->config->mode));
 	cJSON_AddStringToObject(json, "guard", mechanism(s->loader));

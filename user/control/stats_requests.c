@@ -123,7 +123,7 @@ static cJSON *node_json(const struct snapshot *s)
 	cJSON_AddStringToObject(json, "time", when);
 	number(json, "time_ns", s->stats->time_ns);
 	cJSON_AddStringToObject(json, "node", s->node);
-	cJSON_AddStringToObject(json, "version", WARDEN_VERSION);
+	cJSON_AddStringToObject(json, "version", warden_version);
 	cJSON_AddBoolToObject(json, "daemon", true);
 	cJSON_AddStringToObject(json, "mode", config_mode_name(s->config->mode));
 	cJSON_AddStringToObject(json, "guard", snapshot_guard(s));

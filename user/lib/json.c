@@ -9,49 +9,6 @@
 
 #include "lib/util.h"
 
-const char *json_find_nul(const char *text, size_t len)
-{
-	const char *end = text + len;
-
-	for (const char *p = text; p < end; p++) {
-		if (!*p)
-			return p;
-		if (*p != '\\')
-			continue;
-		if (end - p >= 6 && !memcmp(p + 1, "u0000", 5))
-			return p;
-		p++; /* what is escaped begins no escape */
-	}
-	return NULL;
-}
-
-size_t json_utf8_length(const char *text, size_t left)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : 4;
-	unsigned int second = left > 1 ? p[1] : 0;
-
-	if ((p[0] >= 0x80 && p[0] < 0xc2) || p[0] > 0xf4 || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && second < 0xa0) || (p[0] == 0xed && second > 0x9f) || (p[0] == 0xf0 && second < 0x90) ||
-	    (p[0] == 0xf4 && second > 0x8f))
-		return 0;
-	return n;
-}
-
-bool json_is_utf8(const char *text, size_t len)
-{
-	for (size_t i = 0, n; i < len; i += n) {
-		n = json_utf8_length(text + i, len - i);
-		if (!n)
-			return false;
-	}
-	return true;
-}
-
 /* What is to be known before cJSON recurses into the text. */
 static int check_text(const char *text, size_t len, struct err *err)
 {

@@ -5,6 +5,8 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
+#include "lib/util.h"
+
 #define STRANGERS_MAX 1000 /* messages of others than the kernel before its answer */
 
 bool netlink_lengths_are_sound(const void *messages, size_t len)
@@ -40,4 +42,14 @@ ssize_t netlink_receive(int fd, void *buf, size_t size)
 		return netlink_lengths_are_sound(buf, (size_t)len) ? len : -EBADMSG;
 	}
 	return -EBADMSG;
+}
+
+int netlink_uevents(void)
+{
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = 1 /* the kernel's, not udev's */ };
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return -1;
+	return take_fd(&fd);
 }

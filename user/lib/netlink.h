@@ -17,4 +17,7 @@ ssize_t netlink_receive(int fd, void *buf, size_t size);
 /* libmnl takes a length of 2 GiB and more for a negative one, which fits. */
 bool netlink_lengths_are_sound(const void *messages, size_t len);
 
+/* Where the kernel tells of devices that come and go: a socket that does not wait, or -1. */
+int netlink_uevents(void);
+
 #endif

@@ -46,7 +46,7 @@ static void capabilities(const struct snapshot *s, struct exposition *e)
 static void identity(const struct snapshot *s, struct exposition *e)
 {
 	exposition_family(e, METRIC_INFO, "rdma_warden_build_info", "The version of wardend.");
-	exposition_sample(e, NULL, (struct label[]){ { "version", WARDEN_VERSION }, END }, 1);
+	exposition_sample(e, NULL, (struct label[]){ { "version", warden_version }, END }, 1);
 	one(e, METRIC_GAUGE, "rdma_warden_enforcing", "1: the rule is enforced; 0: it is audited.",
 	    s->config->mode == MODE_ENFORCE);
 	exposition_family(e, METRIC_INFO, "rdma_warden_guard_info", "The mechanism that refuses.");
