@@ -89,18 +89,17 @@ t_install() {
 # The kernel gives no less to a confined wardend than to a free one; with all that a configuration can ask of it.
 t_capabilities() {
 	local guard
-	for guard in auto device-cgroup; do
+	for guard in device-cgroup auto; do
 		confined_check --guard "$guard"
 		free_check --guard "$guard"
 		diff "$lab_state/free" "$lab_state/confined"
 	done
 }
 
-# Those that only pods need have cases below.
+# By what the case before has left. Those that only pods need have cases below.
 t_no_capability_too_many() {
 	local all one
 	all=$(sed -n 's/^CapabilityBoundingSet=//p' /lib/systemd/system/wardend.service)
-	free_check
 	for one in CAP_NET_BROADCAST CAP_SYS_ADMIN; do
 		[[ $all == *$one* ]]
 		! confined_check -- CapabilityBoundingSet= "CapabilityBoundingSet=${all/$one/}" ||
@@ -139,7 +138,7 @@ t_pod() {
 	cni CHECK p1 "$(conf "$vf" "\"vlan\":7,\"mtu\":1400,$sysctls,$local_ipam,$(prev p1)")"
 	intruder_is_refused
 	owner_works
-	ctl devices --json | jq -e --arg vf "$vf" 'select(.pci == $vf) | .netns.name == "p1" and .owner == "ml/p1"'
+	ctl devices --json | jq -es --arg vf "$vf" 'any(.pci == $vf and .netns.name == "p1" and .owner == "ml/p1")'
 }
 
 # A process of another user: its netns, by which a device is claimed, and its descriptors, which the node policy looks through for
@@ -261,7 +260,7 @@ t_purge() {
 	diff "$lab_state/before" "$lab_state/after"
 }
 
-package=$(cd "$LAB_REPO/build/deb" && echo rdma-warden_*.deb)
+package=$(cd "$LAB_REPO/build/deb" && ls rdma-warden_*.deb) || { echo 'skip - the Debian package # not built: make deb'; exit 0; }
 package=${package#rdma-warden_}
 package=${package%.deb}
 keys='"mode":"enforce","set_exclusive":true,"qos":{"profile":"spiderpool"}'
