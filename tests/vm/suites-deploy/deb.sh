@@ -196,6 +196,26 @@ t_stopped() {
 	served
 }
 
+# A call under way is waited for, and with it its IPAM plugin, which is a process of the service.
+t_stop_waits() {
+	local slow=$lab_state/slow call ipam=${local_ipam/host-local/slow-ipam}
+	local cni_path=$slow
+	mkdir -p "$slow"
+	printf '#!/bin/sh\nsleep 3\nexec /usr/lib/cni/host-local\n' >"$slow/slow-ipam"
+	chmod +x "$slow/slow-ipam"
+	netns_new p5
+	cni_add p5 "$(conf "$vf2" "$ipam")" &
+	call=$!
+	wait_until 20 pgrep slow-ipam
+	systemctl stop wardend
+	wait "$call"
+	systemctl start wardend
+	served
+	attached p5 attached
+	cni DEL p5 "$(conf "$vf2" "$ipam")"
+	netns_delete p5
+}
+
 # The next version: the same package with another number, and with the wardend whose maps have another layout.
 make_next() {
 	local tree=$lab_state/next
@@ -287,6 +307,7 @@ run_case 'the node policy makes VFs' t_policy
 run_case 'a netns is not held by the service' t_netns_ends
 run_case 'the rule outlives the daemon, which comes back' t_dies
 run_case 'the rule holds while the service is stopped' t_stopped
+run_case 'a stop waits for an ADD under way' t_stop_waits
 run_case 'no open comes through during an upgrade' t_upgrade
 run_case 'removing the package ends the rule' t_remove
 run_case 'purging it leaves no file' t_purge
