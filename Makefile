@@ -213,6 +213,37 @@ $(OTHER)/wardend: Makefile $(wildcard bpf/* vmlinux/* user/*.c user/*/*) tools/l
 	$(Q)$(MAKE) --no-print-directory -s -C $(OTHER)/src build/wardend BUILD=build SANITIZE= >/dev/null
 	$(Q)cp $(OTHER)/src/build/wardend $@
 
+# ---- a node without Kubernetes' help: deploy/systemd, deploy/man, deploy/completion ----
+
+PREFIX := /usr
+UNITDIR := $(PREFIX)/lib/systemd/system
+SHARE := $(PREFIX)/share
+MAN_PAGES := $(wildcard deploy/man/*.[1-8])
+
+# FOLDER MODE FILES
+install_files = $(Q)install -d $(DESTDIR)$(1) && install -m $(2) $(3) $(DESTDIR)$(1)/
+
+install: all ## install everything below DESTDIR, with PREFIX (/usr)
+	$(call install_files,$(PREFIX)/sbin,755,$(BUILD)/wardend)
+	$(call install_files,$(PREFIX)/bin,755,$(BUILD)/wardenctl $(BUILD)/rdmatop)
+	$(call install_files,$(PREFIX)/lib/cni,755,$(BUILD)/rdma-warden)
+	$(call install_files,$(UNITDIR),644,deploy/systemd/wardend.service)
+	$(Q)sed -i 's,/usr/sbin/,$(PREFIX)/sbin/,' $(DESTDIR)$(UNITDIR)/wardend.service
+	$(Q)install -D -m 644 deploy/systemd/rdma-warden.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/rdma-warden.conf
+	$(Q)for page in $(MAN_PAGES); do \
+		install -D -m 644 $$page $(DESTDIR)$(SHARE)/man/man$${page##*.}/$${page##*/} || exit; done
+	$(call install_files,$(SHARE)/bash-completion/completions,644,$(wildcard deploy/completion/*))
+	$(call install_files,$(SHARE)/rdma-warden/prometheus,644,deploy/prometheus/rules.yaml)
+	$(call install_files,$(SHARE)/rdma-warden/grafana,644,$(wildcard deploy/grafana/*.json))
+	$(call install_files,$(SHARE)/doc/rdma-warden,644,README.md LICENSE deploy/metrics.md deploy/prometheus/RUNBOOK.md)
+	$(Q)[ -e $(DESTDIR)/etc/rdma-warden/config.json ] || \
+		install -D -m 644 deploy/config.json $(DESTDIR)/etc/rdma-warden/config.json
+.PHONY: install
+
+deb: ## build the Debian package, in build/deb
+	@tools/build-deb $(VERSION)
+.PHONY: deb
+
 tests: $(UNIT_TESTS) $(BPF_TEST_PROGRAMS) $(TEST_TOOLS) $(if $(SANITIZE),,$(OTHER)/wardend) ## build the tests
 .PHONY: tests
 
@@ -346,4 +377,4 @@ clean: ## remove what was built, but not the lab's downloads
 
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' -not -path '*/lab/*' -not -path '*/other-layout/*' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f -not -path '*/lab/*' -not -path '*/other-layout/*' -not -path '*/deb/*' 2>/dev/null)
