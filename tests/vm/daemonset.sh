@@ -3,8 +3,7 @@
 # For scripts in the guest, after cri.sh: a DaemonSet's pod on this node, with what its manifest gives it and no more. kubelet.py
 # stands for the kubelet and says which contract it follows; containerd and runc are real.
 #
-#   ds_start MANIFEST NAME [OPTION of kubelet.py…]   ds_stop   ds_kill   ds_is_ready   ds_status CONTAINER   ds_log CONTAINER
-#   ds_exec CONTAINER CMD…
+#   ds_start MANIFEST NAME [OPTION of kubelet.py…]   ds_wait SECONDS   ds_stop   ds_is_ready   ds_log CONTAINER   ds_exec CMD…
 # shellcheck disable=SC2154 # runtime_dir and others are cri.sh's
 
 ds_dir=$lab_state/daemonset
@@ -57,10 +56,14 @@ ds_main() { first_line "$ds_dir/main"; }
 # By its own readiness probe, which a manifest must have.
 ds_is_ready() { curl -sf -o /dev/null "$(first_line "$ds_dir/$(ds_main).probe.readinessProbe")"; }
 
-ds_pid() {
-	cri ContainerStatus "container_id: \"$(first_line "$ds_dir/$(ds_main).id")\" verbose: true"
-	cri_value value | jq -er .pid
+# Waits until it is ready; not for one that has ended.
+ds_wait() {
+	wait_until "$1" ds_settled
+	if ds_is_ready; then return; fi
+	ds_log "$(ds_main)"
+	return 1
 }
+ds_settled() { ds_is_ready || ds_ended "$(ds_main)"; }
 
 # What it wrote, from the runtime's log.
 ds_log() { sed -E 's/^[^ ]+ (stdout|stderr) [FP] //' "$ds_dir/logs/$1" 2>/dev/null || true; }

@@ -13,6 +13,8 @@ set -uo pipefail
 runtime_plugins=/opt/cni/bin # as on a node
 # shellcheck source=../cri.sh
 . "$LAB_REPO/tests/vm/cri.sh"
+# shellcheck source=../kube.sh
+. "$LAB_REPO/tests/vm/kube.sh"
 # shellcheck source=../daemonset.sh
 . "$LAB_REPO/tests/vm/daemonset.sh"
 
@@ -36,8 +38,9 @@ unpack() {
 	tar -C "$place/$1" --strip-components 1 --zstd -xf "$bundles/rdma-warden-$1-offline.tar.zst"
 }
 
+keys='' # more of the configuration
 # VERSION MODE [MANIFEST]: as somebody edits the ConfigMap.
-edit() { sed "s/\"mode\": \"audit\"/\"mode\": \"$2\"/" "$place/$1/manifests/${3-rdma-warden}.yaml" >"$manifest"; }
+edit() { sed "s/\"mode\": \"audit\"/$keys\"mode\": \"$2\"/" "$place/$1/manifests/${3-rdma-warden}.yaml" >"$manifest"; }
 
 # VERSION MODE [OPTION…]: the DaemonSet's pod is replaced by one of that version.
 roll() {
@@ -46,7 +49,7 @@ roll() {
 	ds_stop
 	edit "$version" "$mode"
 	ds_start "$manifest" rdma-warden "$@" || return 1
-	wait_until 60 ds_is_ready || { ds_log "$(ds_main)"; return 1; }
+	ds_wait 60
 }
 
 traces() {
@@ -65,12 +68,14 @@ t_install() {
 	ds_exec /usr/bin/rdmatop -b -n 1 | expect_match "${vf#0000:}" -
 }
 
+# HANDLER
 attached_pod() {
-	sandbox_run p1 vf && container_run p1 "$(vf_node "$vf" uverbs)" /dev/infiniband/rdma_cm
+	sandbox_run p1 "$1" && container_run p1 "$(vf_node "$vf" uverbs)" "$(vf_node "$vf2" uverbs)" /dev/infiniband/rdma_cm
 }
 
 t_audit() {
-	attached_pod
+	attached_pod shared
+	ctl claim --device "$vf" --netns "$(basename "$(sandbox_netns p1)")" --cgroup "$(sandbox_cgroup p1)" --owner ml/p1
 	expect_match "ml/p1 +claimed" "$(ctl devices)"
 	expect 'audit refuses nothing' uverbs open "$(vf_node "$vf" uverbs)"
 	seen_event exclusive.open observed
@@ -87,9 +92,7 @@ t_enforce() {
 	seen_event exclusive.open denied
 	expect 'its device opens' container_exec p1 /build/uverbs context "$(vf_node "$vf" uverbs)"
 	refused container_exec p1 /build/uverbs open "$(vf_node "$vf2" uverbs)"
-	wait_until 10 verified
 }
-verified() { ctl verify --owner ml/p1 && [[ $(ctl verify) == *'verdict: pass'* ]]; }
 
 # ---- upgrade and downgrade ----
 
@@ -148,7 +151,7 @@ downgrade() {
 	edit "$this" enforce
 	allow_downgrade
 	ds_start "$manifest" rdma-warden
-	wait_until 60 ds_is_ready
+	ds_wait 60
 }
 # As the chart's cni.allowDowngrade has it.
 allow_downgrade() { sed -i '/^ *- install$/ { p; s/install/--downgrade/ }' "$manifest"; }
@@ -162,7 +165,12 @@ t_downgrade() {
 
 # ---- what each privilege is for: CHECK, which holds with the whole manifest, and does not without that one ----
 
-c_starts() { ds_is_ready; }
+# Judges packets, for which it hears of the netdevs of all netns.
+profile='"qos": {"profile": "spiderpool"}, '
+c_profile() {
+	keys=$profile
+	roll "$this" enforce
+}
 c_answers() { ctl status; }
 c_journal() { test -e /var/lib/rdma-warden/format; }
 
@@ -210,8 +218,26 @@ c_claims_cgroup() {
 }
 
 source_is() { [[ $(ctl status) == *"$1"* ]]; }
-c_kubelet() { wait_until 15 source_is 'kubelet=ok'; }
-c_checkpoint() { wait_until 15 source_is 'checkpoint=ok'; }
+kubelet_on() {
+	[ ! -e "$kube_dir/kubelet.pid" ] || return 0
+	kubelet_change .
+	cp "$kube_dir/checkpoint" /var/lib/kubelet/device-plugins/kubelet_internal_checkpoint
+	kube_begin kubelet "$lab_never" kubelet-standin /var/lib/kubelet/pod-resources/kubelet.sock "$kube_dir/state" plain
+}
+kubelet_off() {
+	kube_end kubelet
+	rm -f /var/lib/kubelet/pod-resources/kubelet.sock
+}
+c_kubelet() {
+	kube_needs kubelet-standin
+	kubelet_on
+	wait_until 15 source_is 'kubelet=ok'
+}
+# Which is asked where the socket does not answer.
+c_checkpoint() {
+	kubelet_off
+	wait_until 15 source_is 'checkpoint=ok'
+}
 c_devinfo() { wait_until 15 source_is 'devinfo=fail'; }
 c_next_boot() { source_is 'at the next boot: yes'; }
 
@@ -224,6 +250,7 @@ t_distribution() {
 
 # Without $case_what it does not even start, where that is said, or else it does, and the check fails.
 privilege_case() {
+	[ "$case_what" != NET_BROADCAST ] || keys=$profile
 	if [ "$case_check" = c_starts ]; then
 		expect_fail "it starts without $case_what" roll "$this" enforce "--without-$case_kind" "$case_what"
 		return
@@ -233,10 +260,19 @@ privilege_case() {
 }
 
 # What holds with the whole manifest, so that what is missed without a part of it is missed for that.
-t_whole() {
-	local check
-	for check in "${checks[@]}"; do expect "$check" "$check"; done
+whole_case() { "$case_check"; }
+whole() {
+	for case_check; do run_case "with the whole manifest $case_check holds" whole_case; done
 }
+
+# ---- a healthy node ----
+
+t_verified() {
+	attached_pod vf
+	roll "$this" enforce
+	wait_until 15 verified || { ctl verify; return 1; }
+}
+verified() { [[ $(ctl verify) == *'verdict: pass'* ]]; }
 
 # ---- uninstall ----
 
@@ -284,6 +320,7 @@ privileges() {
 	cat <<-'PRIVILEGES'
 		capability NET_ADMIN c_attaches
 		capability NET_RAW c_announces
+		capability NET_BROADCAST c_starts
 		capability SYS_ADMIN c_starts
 		capability SYS_PTRACE c_starts
 		capability DAC_READ_SEARCH c_names_cgroup
@@ -314,25 +351,29 @@ node_before() {
 	disown
 }
 
-rdma_mode exclusive
+# In shared mode the kernel itself keeps nobody out, so that who is refused is refused by the warden.
+rdma_mode shared
 for vf in $(vf_list); do vf_hcasim "$vf" >/dev/null; done
 { read -r vf && read -r vf2 && read -r vf3; } < <(vf_list)
 neighbour=$(basename "$(echo "/sys/bus/pci/devices/${LAB_PFS##* }"/net/*)")
 ip link set "$neighbour" up
 node_before
+network shared "$vf" "\"rdma\":false,$host_ipam"
 network vf "$vf" "$host_ipam"
 network vf2 "$vf2" "$host_ipam"
 network agent "$vf2" "$agent_ipam"
 runtime_start || exit 1
 traces >"$lab_state/before"
-checks=(c_answers c_journal c_attaches c_lease c_agent c_announces c_names_cgroup c_claims_cgroup c_kubelet c_checkpoint c_devinfo c_next_boot)
 run_case 'from the bundle alone: image, plugin and daemon' t_install
 run_case 'audit: an intruder is reported, and let in' t_audit
-run_case 'enforce: he is refused, the pod is not, and verify passes' t_enforce
+run_case 'enforce: he is refused, and the pod is not' t_enforce
 run_case 'an upgrade under attack lets nobody in' t_upgrade
 run_case 'a downgrade that nobody asked for is refused, and the rule goes on' t_downgrade_refused
 run_case 'a downgrade under attack lets nobody in' t_downgrade
-run_case 'the whole manifest gives what is needed' t_whole
+sandbox_end p1 >/dev/null
+rdma_mode exclusive
+run_case 'in exclusive mode verify passes, from the node to the pod' t_verified
+whole c_answers c_journal c_attaches c_lease c_agent c_announces c_names_cgroup c_claims_cgroup c_kubelet c_checkpoint c_devinfo c_next_boot c_profile
 run_privileges < <(privileges)
 run_case 'the distribution is asked for the next boot, too' t_distribution
 run_privileges <<<'mount /usr/lib/modprobe.d c_next_boot'
