@@ -68,13 +68,15 @@ t_install() {
 	ds_exec /usr/bin/rdmatop -b -n 1 | expect_match "${vf#0000:}" -
 }
 
-# HANDLER
+# HANDLER [NODE…]: its container has its own device's node, that of rdma_cm, and those.
 attached_pod() {
-	sandbox_run p1 "$1" && container_run p1 "$(vf_node "$vf" uverbs)" "$(vf_node "$vf2" uverbs)" /dev/infiniband/rdma_cm
+	local handler=$1
+	shift
+	sandbox_run p1 "$handler" && container_run p1 "$(vf_node "$vf" uverbs)" /dev/infiniband/rdma_cm "$@"
 }
 
 t_audit() {
-	attached_pod shared
+	attached_pod shared "$(vf_node "$vf2" uverbs)"
 	ctl claim --device "$vf" --netns "$(basename "$(sandbox_netns p1)")" --cgroup "$(sandbox_cgroup p1)" --owner ml/p1
 	expect_match "ml/p1 +claimed" "$(ctl devices)"
 	expect 'audit refuses nothing' uverbs open "$(vf_node "$vf" uverbs)"
@@ -238,7 +240,12 @@ c_checkpoint() {
 	kubelet_off
 	wait_until 15 source_is 'checkpoint=ok'
 }
-c_devinfo() { wait_until 15 source_is 'devinfo=fail'; }
+# What lies there is no folder, as only who looks there can say.
+c_devinfo() {
+	rm -rf /run/k8s.cni.cncf.io/devinfo/cni
+	: >/run/k8s.cni.cncf.io/devinfo/cni
+	wait_until 15 source_is 'devinfo=failed'
+}
 c_next_boot() { source_is 'at the next boot: yes'; }
 
 # Not the administrator, but the distribution says how ib_core starts.
@@ -343,10 +350,9 @@ privileges() {
 
 # What they show of the node: the sources that wardend asks have something to tell.
 node_before() {
-	mkdir -p "$plugins" /run/spidernet /var/lib/kubelet/{pod-resources,device-plugins} /run/k8s.cni.cncf.io/devinfo "$agent_dir"
+	mkdir -p "$plugins" /run/spidernet /var/lib/kubelet/{pod-resources,device-plugins} /run/k8s.cni.cncf.io/devinfo/cni "$agent_dir"
 	cp -L /usr/lib/cni/{loopback,host-local} "$plugins"
 	echo 'options ib_core netns_mode=0' >/etc/modprobe.d/ib_core.conf
-	: >/run/k8s.cni.cncf.io/devinfo/cni # not a folder, as who looks there says
 	setsid spiderpool-agent /run/spidernet/spiderpool.sock "$agent_dir" >"$agent_dir/log" 2>&1 </dev/null &
 	disown
 }
