@@ -117,6 +117,8 @@ def mounts(container, volumes, without):
         fields.done()
         if inside in without:
             without[inside] = True
+            if inside == "/sys/fs/cgroup":  # CRI-O mounts the container's own there; containerd does, too, but a mount of /sys covers that
+                lines.append('mounts { container_path: "/sys/fs/cgroup" host_path: "/sys/fs/cgroup@CGROUP@" readonly: true }')
         else:
             lines.append(line)
     return lines

@@ -335,8 +335,8 @@ privileges() {
 		mount /sys c_starts
 		mount /sys/fs/cgroup c_claims_cgroup
 		mount /run/netns c_attaches
-		mount /run/rdma-warden c_answers
-		mount /var/lib/rdma-warden c_journal
+		mount /run/rdma-warden c_starts
+		mount /var/lib/rdma-warden c_starts
 		mount /host/opt/cni/bin c_starts
 		mount /opt/cni/bin c_attaches
 		mount /var/lib/cni c_lease
