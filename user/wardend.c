@@ -789,7 +789,11 @@ static int unload(const struct config *config, struct err *err)
 
 	if (!r)
 		r = journal_remove(config->state_dir, err);
-	return r ? r : state_remove(config->state_dir, err);
+	if (!r)
+		r = state_remove(config->state_dir, err);
+	if (!r)
+		remove_empty_dir(config->run_dir);
+	return r;
 }
 
 /* Whoever starts it anew whenever it ends, as a DaemonSet does, would have the start after the last one log the same for ever. */

@@ -94,7 +94,7 @@ int state_remove(const char *state_dir, struct err *err)
 	if (r)
 		return fail(err, r, "%s/format: %s", state_dir, strerror(-r));
 	if (!try_snprintf(path, sizeof(path), "%s/attach", state_dir))
-		rmdir(path);
-	rmdir(state_dir);
+		remove_empty_dir(path);
+	remove_empty_dir(state_dir);
 	return 0;
 }

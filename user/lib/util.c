@@ -174,6 +174,14 @@ dev_t dev_from_kernel(uint32_t dev)
 	return makedev(dev >> 20, dev & 0xfffff);
 }
 
+void remove_empty_dir(const char *path)
+{
+	char on_node[PATH_MAX];
+
+	if (rmdir(path) && errno == EBUSY && !try_snprintf(on_node, sizeof(on_node), "/proc/1/root%s", path))
+		rmdir(on_node);
+}
+
 int write_all(int fd, const void *bytes, size_t len)
 {
 	const char *at = bytes;

@@ -65,6 +65,9 @@ int read_regular(const char *path, size_t max, char **text, size_t *len);
 /* Creates a folder (mode 0700) and its parents (mode 0755): 0 or -errno. An existing folder is fine. */
 int make_dirs(const char *path);
 
+/* An empty folder goes, others stay. In a container it may be a mount of one of the node's, which goes then. */
+void remove_empty_dir(const char *path);
+
 /* All of the bytes, whatever interrupts it: 0 or -errno. What was written before an error stays. */
 int write_all(int fd, const void *bytes, size_t len);
 

@@ -53,7 +53,7 @@ roll() {
 }
 
 traces() {
-	find /opt/cni /etc/cni /run/rdma-warden /var/lib/rdma-warden /sys/fs/bpf /etc/modprobe.d 2>/dev/null
+	find /opt/cni /etc/cni /run/rdma-warden /var/lib/rdma-warden /sys/fs/bpf /etc/modprobe.d 2>/dev/null || true
 	bpftool prog list | sed -n 's/.* name \([a-z_]*\) .*/\1/p' | sort
 }
 
@@ -304,6 +304,7 @@ t_uninstall_waits() {
 
 # A pod of others keeps what it has.
 t_uninstall() {
+	mv /usr/lib/modprobe.d/ib_core.conf /etc/modprobe.d/
 	ip netns add others
 	ip link set "$(vf_netdev "$vf3")" netns others
 	rdma dev set "$(vf_rdma "$vf3")" netns others
