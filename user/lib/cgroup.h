@@ -24,7 +24,7 @@ int cgroup_resolve(const char *path, struct cgroup_ref *cgroup, struct err *err)
 
 /*
  * From now on /proc shows this thread, and those it makes, all cgroups' paths from the root on. In a container's cgroup namespace they
- * begin with "/..". Needs CAP_SYS_ADMIN. 0 or -errno.
+ * begin with "/..", and there it needs CAP_SYS_ADMIN. 0 or -errno.
  */
 int cgroup_enter_host(struct err *err);
 

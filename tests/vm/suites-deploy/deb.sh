@@ -140,6 +140,23 @@ t_pod() {
 	ctl devices --json | jq -es --arg vf "$vf" 'any(.pci == $vf and .netns.name == "p1" and .owner == "ml/p1")'
 }
 
+# A neighbour hears of the pod's address: CAP_NET_RAW and AF_PACKET.
+t_announced() {
+	local listener neighbour
+	neighbour=$(basename "$(echo "/sys/bus/pci/devices/${LAB_PFS##* }"/net/*)")
+	ip link set "$neighbour" up
+	timeout 60 tcpdump -lni "$neighbour" arp >"$lab_state/heard" 2>&1 &
+	listener=$!
+	wait_until 20 grep -q listening "$lab_state/heard"
+	netns_new p6
+	cni_add p6 "$(conf "$vf2" "$local_ipam")"
+	wait_until 5 grep -qF "$(jq -r '.ips[0].address | sub("/.*"; "")' "$cni_out")" "$lab_state/heard"
+	kill "$listener"
+	wait "$listener" || true
+	cni DEL p6 "$(conf "$vf2" "$local_ipam")"
+	netns_delete p6
+}
+
 # A process of another user: its netns, by which a device is claimed, and its descriptors, which the node policy looks through for
 # VFIO. CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.
 t_strangers_process() {
@@ -301,6 +318,7 @@ run_case 'the unit leaves nothing open that a start can do without' t_nothing_to
 run_case 'enforce mode begins with a restart' restart_enforcing
 run_case 'the file for the next boot is written' t_next_boot
 run_case 'a pod gets its VF: netns, IPAM plugin, sysctls, MTU; an intruder is refused' t_pod
+run_case 'a neighbour hears of a pod'"'"'s address' t_announced
 run_case 'confined, wardend answers what it answers without the confinement' t_answers
 run_case 'a process of another user is asked for its netns' t_strangers_process
 run_case 'the node policy makes VFs' t_policy
