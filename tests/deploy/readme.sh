@@ -187,6 +187,16 @@ values_exist() {
 		all_in "$work/known"
 }
 
+# What a table quotes of a message, in "", the sources say.
+messages_exist() {
+	local message missing=0 any=0
+	while read -r message; do
+		any=1
+		grep -rqF -- "$message" user tools || { echo "nobody says: $message"; missing=1; }
+	done < <(kind "$1" row | awk -F '`' '{ for (i = 1; i <= NF; i += 2) print $i }' | grep -oP '"\K[a-z-][^"]* [^"]*(?=")')
+	[ $any = 1 ] && return $missing
+}
+
 try 'README: each is linked at the top of the other' link_each_other
 try 'README: the same headings, by their levels' same headings
 try 'README: the same code, apart from comments' same code
@@ -204,5 +214,6 @@ for readme in "${readmes[@]}"; do
 	try "$readme: options that stand alone" lone_options_exist "$readme"
 	try "$readme: targets of make" targets_exist "$readme"
 	try "$readme: values of the chart" values_exist "$readme"
+	try "$readme: messages that it quotes" messages_exist "$readme"
 done
 [ "$failed" = 0 ]
