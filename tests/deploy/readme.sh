@@ -48,8 +48,8 @@ spans() {
 	}'
 }
 
-# A section's text as one line: what stands between backticks may be broken at the end of a line, and a translation orders it anew.
-whole_sections() { awk -F '\t' '{ all[$1] = all[$1] " " $2; last = $1 } END { for (i = 0; i <= last; i++) print i "\t" all[i] }'; }
+# A section's text as one line, since what stands between backticks may be broken at the end of one, and a translation orders it anew.
+whole_sections() { awk -F '\t' '{ gsub(/^ +| +$/, "", $2); all[$1] = all[$1] " " $2; last = $1 } END { for (i = 0; i <= last; i++) print i "\t" all[i] }'; }
 
 once() { awk '{ line = $1; delete seen; n = split($0, all, " `"); for (i = 2; i <= n; i++) if (!seen[all[i]]++) line = line " `" all[i]; print line }'; }
 
