@@ -235,7 +235,7 @@ install: all ## install everything below DESTDIR, with PREFIX (/usr)
 	$(call install_files,$(SHARE)/bash-completion/completions,644,$(wildcard deploy/completion/*))
 	$(call install_files,$(SHARE)/rdma-warden/prometheus,644,deploy/prometheus/rules.yaml)
 	$(call install_files,$(SHARE)/rdma-warden/grafana,644,$(wildcard deploy/grafana/*.json))
-	$(call install_files,$(SHARE)/doc/rdma-warden,644,README.md LICENSE deploy/metrics.md deploy/prometheus/RUNBOOK.md)
+	$(call install_files,$(SHARE)/doc/rdma-warden,644,README.md README.zh-CN.md LICENSE deploy/metrics.md deploy/prometheus/RUNBOOK.md)
 	$(Q)[ -e $(DESTDIR)/etc/rdma-warden/config.json ] || \
 		install -D -m 644 deploy/config.json $(DESTDIR)/etc/rdma-warden/config.json
 .PHONY: install

@@ -12,11 +12,13 @@
 
 static void usage(FILE *to)
 {
-	fputs("usage: wardend [--config FILE] [--guard KIND] [--check | --unload [--stay]] [--debug] | --version\n"
+	fputs("usage: wardend [--config FILE] [--guard KIND] [--check | --drain | --unload [--stay]] [--debug] | "
+	      "--version\n"
 	      "  --config FILE  configuration (JSON); without it the defaults hold: mode audit\n"
 	      "  --guard KIND   mechanism of the guard: lsm, fmod_ret, device-cgroup, kill; auto takes the first that "
 	      "works\n"
 	      "  --check        load everything, print the capabilities, leave nothing behind\n"
+	      "  --drain        attach nothing more for the CNI plugin, and end when nothing is attached any more\n"
 	      "  --unload       remove the pinned programs and maps: the rule ends, the claims too\n"
 	      "  --stay         after that, wait for SIGTERM: for a DaemonSet, which would start it again\n"
 	      "  --debug        more log, the verifier's included\n",
@@ -37,10 +39,15 @@ static int parse_guard(const char *text, enum guard_mechanism *guard)
 int arguments_parse(int argc, char **argv, struct arguments *args)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' }, { "guard", required_argument, NULL, 'g' },
-		{ "check", no_argument, NULL, 'k' },        { "unload", no_argument, NULL, 'u' },
-		{ "stay", no_argument, NULL, 's' },         { "debug", no_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+		{ "config", required_argument, NULL, 'c' },
+		{ "guard", required_argument, NULL, 'g' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "unload", no_argument, NULL, 'u' },
+		{ "drain", no_argument, NULL, 'n' },
+		{ "stay", no_argument, NULL, 's' },
+		{ "debug", no_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -51,6 +58,8 @@ int arguments_parse(int argc, char **argv, struct arguments *args)
 			args->check = true;
 		else if (c == 'u')
 			args->unload = true;
+		else if (c == 'n')
+			args->drain = true;
 		else if (c == 's')
 			args->stay = true;
 		else if (c == 'd')
@@ -60,7 +69,7 @@ int arguments_parse(int argc, char **argv, struct arguments *args)
 		else if (c != 'g' || parse_guard(optarg, &args->guard))
 			return usage(stderr), WRONG;
 	}
-	if (optind == argc && !(args->check && args->unload) && (args->unload || !args->stay))
+	if (optind == argc && args->check + args->drain + args->unload <= 1 && (args->unload || !args->stay))
 		return 0;
 	usage(stderr);
 	return WRONG;

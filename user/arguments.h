@@ -10,7 +10,7 @@
 struct arguments {
 	const char *config; /* or NULL */
 	enum guard_mechanism guard;
-	bool check, unload, stay, debug;
+	bool check, unload, stay, drain, debug;
 };
 
 /* 0, or the exit status plus one, when all has been said: help was asked for, or an argument is wrong. */

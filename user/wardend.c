@@ -92,6 +92,7 @@ struct daemon {
 	int tries_left;
 	bool sweeping, syncing; /* the timers of sweep_source and sync_source run */
 	bool recovering; /* in a thread */
+	bool draining; /* ends when nothing is attached */
 	uint64_t stop_ns; /* until then what runs is waited for; 0: nobody wants it to stop */
 };
 
@@ -199,7 +200,14 @@ static void mend_ready(struct source *source, uint32_t events)
 	struct daemon *d = CONTAINER_OF(source, struct daemon, mend_source);
 
 	(void)events;
-	if (!timer_fired(source) || !track_mend(d->track))
+	if (!timer_fired(source))
+		return;
+	if (d->draining && !work_count(d->work) && !attach_count(d->attach)) {
+		pr_info("nothing is attached any more");
+		loop_stop(d->loop);
+		return;
+	}
+	if (!track_mend(d->track))
 		return;
 	timer_once(&d->orphan_source, ORPHAN_FIRST_MS);
 	sync_later(d);
@@ -653,7 +661,9 @@ static void close_parts(struct daemon *d)
 
 static int open_attach(struct daemon *d, struct err *err)
 {
-	struct attach_options options = { .state_dir = d->config.state_dir, .ipam_ms = d->config.ipam_timeout * 1000 };
+	struct attach_options options = { .state_dir = d->config.state_dir,
+					  .ipam_ms = d->config.ipam_timeout * 1000,
+					  .draining = d->draining };
 	int r = work_open(&d->work, d->loop, ATTACH_JOBS, err);
 
 	if (r)
@@ -741,13 +751,17 @@ static int serve(struct daemon *d, struct err *err)
 	notify_ready();
 	pr_info("ready: mode %s, control socket %s", config_mode_name(d->config.mode), socket_path);
 	r = loop_run(d->loop);
-	return r ? fail(err, r, "event loop: %s", strerror(-r)) : 0;
+	if (r)
+		return fail(err, r, "event loop: %s", strerror(-r));
+	return d->draining && attach_count(d->attach) ? fail(err, -EBUSY, "stopped while something was attached") : 0;
 }
 
 static int run(struct daemon *d, const struct arguments *args, struct err *err)
 {
-	int r = open_parts(d, args, err);
+	int r;
 
+	d->draining = args->drain;
+	r = open_parts(d, args, err);
 	return r ? r : serve(d, err);
 }
 

@@ -365,7 +365,7 @@ def privileges():
             yield f"{name}: hostNetwork, hostPID"
         for one in spec.get("initContainers", []) + spec["containers"]:
             context = one["securityContext"]
-            wanted = least if one["name"] == "wardend" else set()
+            wanted = least if one["name"] in ("wardend", "drain") else set()
             if context["privileged"] or context["allowPrivilegeEscalation"] or not context["readOnlyRootFilesystem"]:
                 yield f"{name}: {one['name']} has more than it needs"
             if context["capabilities"]["drop"] != ["ALL"] or set(context["capabilities"].get("add", [])) != wanted:
@@ -373,11 +373,14 @@ def privileges():
     namespace = of_kind(render({"createNamespace": True}), "Namespace")
     if [one["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] for one in namespace] != ["privileged"] or namespace[0]["metadata"]["name"] != "ns":
         yield f"PodSecurity would refuse the pod: {namespace}"
-    source = text("deploy/helm/rdma-warden/templates/daemonset.yaml")
-    lines = source[source.index(" add:\n"):].split("\n")[1:]
-    for line in itertools.takewhile(lambda line: line.startswith(16 * " " + "- "), lines):
+    source = text("deploy/helm/rdma-warden/templates/_helpers.tpl")
+    added = re.findall(r"^ +add:\n((?: +- .*\n)+)", source, re.M)
+    if len(added) != 1:
+        yield f"{len(added)} lists of capabilities"
+    for line in added[0].splitlines():
         if not re.fullmatch(r" +- [A-Z_]+ # .{10,}", line):
             yield f"no reason: {line.strip()}"
+    source = text("deploy/helm/rdma-warden/templates/daemonset.yaml")
     lines = source[source.index("\n      volumes:\n"):].split("\n")
     for before, line in zip(lines, lines[1:]):
         if line.startswith(8 * " " + "- name: ") and not before.startswith(8 * " " + "# "):

@@ -162,6 +162,16 @@ void attach_retry(struct attach *a)
 	recover_those(a, is_troubled);
 }
 
+size_t attach_count(struct attach *a)
+{
+	size_t count;
+
+	pthread_mutex_lock(&a->lock);
+	count = a->count;
+	pthread_mutex_unlock(&a->lock);
+	return count;
+}
+
 size_t attach_troubled(struct attach *a)
 {
 	size_t count = 0;
@@ -192,6 +202,9 @@ static int run(struct call *call, struct cni_error *e)
 	if (call->env.command >= ARRAY_SIZE(commands) || !commands[call->env.command])
 		return cni_fail(e, CNI_INVALID_ENVIRONMENT, "CNI_COMMAND %s is not for the daemon",
 				cni_command_name(call->env.command));
+	if (call->attach->options.draining && (call->env.command == CNI_ADD || call->env.command == CNI_STATUS))
+		return cni_fail(e, call->env.command == CNI_ADD ? CNI_TRY_AGAIN : CNI_NOT_AVAILABLE,
+				"wardend leaves this node and attaches nothing more (--drain)");
 	r = commands[call->env.command](call, e);
 	timing_note(call->attach, timings[call->env.command], begin);
 	return r;

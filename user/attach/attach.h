@@ -47,6 +47,7 @@ struct attach_hooks {
 struct attach_options {
 	const char *state_dir;
 	unsigned int ipam_ms; /* that IPAM has for one call */
+	bool draining; /* nothing more is attached: ADD and STATUS are refused, and the plugin's caller tries again */
 	struct attach_hooks hooks;
 };
 
@@ -59,6 +60,9 @@ void attach_close(struct attach *attach);
  * be ended now is tried again by the next call that concerns it, and by attach_retry(). It waits, as attach_call() does, and may run beside it.
  */
 void attach_recover(struct attach *attach);
+
+/* How many attachments there are, half done ones included. */
+size_t attach_count(struct attach *attach);
 
 /* How many attachments could not be brought home, and tries each of them again, as attach_recover() does. */
 size_t attach_troubled(struct attach *attach);

@@ -286,29 +286,30 @@ verified() { [[ $(ctl verify) == *'verdict: pass'* ]]; }
 cleared() { ds_log "$(ds_main)" | grep -q 'unloaded: the rule has ended'; }
 
 clear_node() {
-	ds_stop
 	edit "$this" enforce uninstall
 	ds_start "$manifest" rdma-warden
 }
+drains() { ds_log 0.drain | grep -q ': ready: mode enforce'; }
 
-# Without the plugin the pod could not end.
-t_uninstall_waits() {
-	roll "$this" enforce
-	expect_fail 'the node is cleared' clear_node
-	expect_match '1 attachments of pods on this node' "$(ds_log 0.cni-away)"
-	refused uverbs open "$(vf_node "$vf" uverbs)"
-	expect 'its device opens' container_exec p1 /build/uverbs context "$(vf_node "$vf" uverbs)"
-	roll "$this" enforce
-	sandbox_end p1
-}
-
-# A pod of others keeps what it has.
+# The pod goes on, guarded, and can end; nothing new begins. A pod of others keeps what it has.
 t_uninstall() {
+	local clearing
 	mv /usr/lib/modprobe.d/ib_core.conf /etc/modprobe.d/
+	roll "$this" enforce
 	ip netns add others
 	ip link set "$(vf_netdev "$vf3")" netns others
 	rdma dev set "$(vf_rdma "$vf3")" netns others
-	clear_node
+	ds_stop
+	cri_answer=$cri_answer.clearing clear_node &
+	clearing=$!
+	wait_until 60 drains
+	refused uverbs open "$(vf_node "$vf" uverbs)"
+	expect 'its device opens' container_exec p1 /build/uverbs context "$(vf_node "$vf" uverbs)"
+	expect_fail 'another pod begins' sandbox_run p2 vf2
+	expect_match 'attaches nothing more' "$(<"$cri_answer")"
+	sandbox_remove_cgroup p2
+	sandbox_end p1
+	wait "$clearing"
 	wait_until 30 cleared
 	expect_match "$vf3" "$(ip netns exec others ls -l /sys/class/infiniband)"
 	expect 'nobody is kept out' uverbs open "$(vf_node "$vf" uverbs)"
@@ -384,7 +385,6 @@ whole c_answers c_journal c_attaches c_lease c_agent c_announces c_names_cgroup 
 run_privileges < <(privileges)
 run_case 'the distribution is asked for the next boot, too' t_distribution
 run_privileges <<<'mount /usr/lib/modprobe.d c_next_boot'
-run_case 'an uninstall waits for the pods that need the plugin' t_uninstall_waits
-run_case 'an uninstall leaves nothing behind, and pods their devices' t_uninstall
+run_case 'an uninstall waits for the pods that need the plugin, and leaves nothing behind' t_uninstall
 runtime_stop
 suite_end
