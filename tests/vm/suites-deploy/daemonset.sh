@@ -216,6 +216,7 @@ cgroup_told() { ctl events --json | jq -es 'any(.[]; .actor.cgroup == "/intruder
 
 # A claim by hand names one.
 c_claims_cgroup() {
+	mkdir -p /sys/fs/cgroup/intruder
 	ctl claim --device "$vf3" --pid 1 --cgroup /sys/fs/cgroup/intruder --owner test/by-hand && ctl release --device "$vf3"
 }
 
