@@ -18,7 +18,7 @@ static void usage(FILE *to)
 	      "  --guard KIND   mechanism of the guard: lsm, fmod_ret, device-cgroup, kill; auto takes the first that "
 	      "works\n"
 	      "  --check        load everything, print the capabilities, leave nothing behind\n"
-	      "  --drain        attach nothing more for the CNI plugin, and end when nothing is attached any more\n"
+	      "  --drain        attach nothing more for the CNI plugin, and end when nothing has been for 90 s\n"
 	      "  --unload       remove the pinned programs and maps: the rule ends, the claims too\n"
 	      "  --stay         after that, wait for SIGTERM: for a DaemonSet, which would start it again\n"
 	      "  --debug        more log, the verifier's included\n",

@@ -57,6 +57,8 @@
 #define MODULE_TRIES 40 /* of RETRY_MS: from a module's uevent until its BTF and functions can be used */
 
 #define RETRY_MS 250
+/* Without a call: a runtime tells of the end of a pod more than once, the last time when the kubelet clears up, each minute. */
+#define DRAINED_NS (90 * 1000000000ull)
 #define SWEEP_MS 1100 /* a little more than MERGE_WINDOW_NS */
 #define ORPHAN_FIRST_MS 100 /* a netns is taken down in steps, its devices come out one after the other */
 #define ORPHAN_MS 2000 /* between two looks at a device that is not clean yet */
@@ -202,7 +204,7 @@ static void mend_ready(struct source *source, uint32_t events)
 	(void)events;
 	if (!timer_fired(source))
 		return;
-	if (d->draining && !work_count(d->work) && !attach_count(d->attach)) {
+	if (d->draining && !work_count(d->work) && attach_idle_ns(d->attach) > DRAINED_NS) {
 		pr_info("nothing is attached any more");
 		loop_stop(d->loop);
 		return;
@@ -753,7 +755,8 @@ static int serve(struct daemon *d, struct err *err)
 	r = loop_run(d->loop);
 	if (r)
 		return fail(err, r, "event loop: %s", strerror(-r));
-	return d->draining && attach_count(d->attach) ? fail(err, -EBUSY, "stopped while something was attached") : 0;
+	return d->draining && !attach_idle_ns(d->attach) ? fail(err, -EBUSY, "stopped while something was attached")
+							 : 0;
 }
 
 static int run(struct daemon *d, const struct arguments *args, struct err *err)

@@ -30,7 +30,7 @@ ds_ended() { [[ $(ds_state "$1") == CONTAINER_EXITED* ]]; }
 # NUMBER.NAME: an init container, which has to end well.
 ds_init() {
 	ds_create "$1"
-	wait_until 120 ds_ended "$1"
+	wait_until 300 ds_ended "$1" # a drain takes 90 s after the last call
 	[[ $(ds_state "$1") == 'CONTAINER_EXITED ' ]] || { printf '%s: %s\n' "$1" "$(ds_state "$1")"; ds_log "$1"; return 1; }
 }
 

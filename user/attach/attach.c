@@ -60,6 +60,7 @@ int attach_open(struct attach **attach, const struct attach_options *options, st
 	if (!a)
 		return fail(err, -ENOMEM, "out of memory");
 	a->options = *options;
+	a->asked_ns = boot_ns();
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
 	r = record_folder(options->state_dir, a->folder, err);
@@ -162,14 +163,14 @@ void attach_retry(struct attach *a)
 	recover_those(a, is_troubled);
 }
 
-size_t attach_count(struct attach *a)
+uint64_t attach_idle_ns(struct attach *a)
 {
-	size_t count;
+	uint64_t idle;
 
 	pthread_mutex_lock(&a->lock);
-	count = a->count;
+	idle = a->count ? 0 : boot_ns() - a->asked_ns;
 	pthread_mutex_unlock(&a->lock);
-	return count;
+	return idle;
 }
 
 size_t attach_troubled(struct attach *a)
@@ -228,6 +229,9 @@ bool attach_call(struct attach *a, const struct cni_variables *variables, const 
 	if (!r)
 		r = run(call, &e);
 	*answer = r ? cni_error_print(call->conf.version, &e) : take_ptr(call->answer);
+	pthread_mutex_lock(&a->lock);
+	a->asked_ns = boot_ns();
+	pthread_mutex_unlock(&a->lock);
 	free(call->answer);
 	cni_result_free(&call->result);
 	netconf_free(&call->conf);

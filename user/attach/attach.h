@@ -61,8 +61,8 @@ void attach_close(struct attach *attach);
  */
 void attach_recover(struct attach *attach);
 
-/* How many attachments there are, half done ones included. */
-size_t attach_count(struct attach *attach);
+/* For how long nothing has been attached, half done or asked, in ns of boot_ns(); 0 while something is attached. */
+uint64_t attach_idle_ns(struct attach *attach);
 
 /* How many attachments could not be brought home, and tries each of them again, as attach_recover() does. */
 size_t attach_troubled(struct attach *attach);

@@ -23,6 +23,7 @@ struct attach {
 	size_t count;
 	struct hold *holds; /* who works on what */
 	struct histogram timings[TIMING_COUNT];
+	uint64_t asked_ns; /* when the last call ended; at first, when it was opened */
 };
 
 /* A name that one thread at a time may work on: a VF's PCI address, or an attachment's file. On the stack of who holds it. */

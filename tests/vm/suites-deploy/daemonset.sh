@@ -309,7 +309,7 @@ t_uninstall() {
 	expect_fail 'another pod begins' sandbox_run p2 vf2
 	expect_match 'attaches nothing more' "$(<"$cri_answer")"
 	sandbox_remove_cgroup p2
-	sandbox_end p1
+	sandbox_end p1 # with more than one DEL, as the kubelet does it
 	wait "$clearing"
 	wait_until 30 cleared
 	expect_match "$vf3" "$(ip netns exec others ls -l /sys/class/infiniband)"
