@@ -178,7 +178,9 @@ void remove_empty_dir(const char *path)
 {
 	char on_node[PATH_MAX];
 
-	if (rmdir(path) && errno == EBUSY && !try_snprintf(on_node, sizeof(on_node), "/proc/1/root%s", path))
+	/* The root of a container is read-only, and what is said of that comes first. */
+	if (rmdir(path) && (errno == EBUSY || errno == EROFS) &&
+	    !try_snprintf(on_node, sizeof(on_node), "/proc/1/root%s", path))
 		rmdir(on_node);
 }
 
