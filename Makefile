@@ -234,6 +234,7 @@ install: all ## install everything below DESTDIR, with PREFIX (/usr)
 		install -D -m 644 $$page $(DESTDIR)$(SHARE)/man/man$${page##*.}/$${page##*/} || exit; done
 	$(call install_files,$(SHARE)/bash-completion/completions,644,$(wildcard deploy/completion/*))
 	$(call install_files,$(SHARE)/rdma-warden/prometheus,644,deploy/prometheus/rules.yaml)
+	$(Q)install -D -m 644 deploy/systemd/rdma-warden.modprobe $(DESTDIR)$(SHARE)/rdma-warden/modprobe.d/rdma-warden.conf
 	$(call install_files,$(SHARE)/rdma-warden/grafana,644,$(wildcard deploy/grafana/*.json))
 	$(call install_files,$(SHARE)/doc/rdma-warden,644,README.md README.zh-CN.md LICENSE deploy/metrics.md deploy/prometheus/RUNBOOK.md)
 	$(Q)[ -e $(DESTDIR)/etc/rdma-warden/config.json ] || \

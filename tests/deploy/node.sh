@@ -37,6 +37,7 @@ files_wanted() {
 		$1/share/rdma-warden/grafana/node.json 644
 		$1/share/rdma-warden/grafana/pod.json 644
 		$1/share/rdma-warden/grafana/violations.json 644
+		$1/share/rdma-warden/modprobe.d/rdma-warden.conf 644
 		$1/share/rdma-warden/prometheus/rules.yaml 644
 	FILES
 	for page in "${pages[@]}"; do echo "$1/share/man/man${page##*.}/${page##*/} 644"; done
