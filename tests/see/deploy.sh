@@ -7,33 +7,16 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 deploy=$here/../../deploy
 export PYTHONDONTWRITEBYTECODE=1
-work=$(mktemp -d)
+# shellcheck source=../deploy/cases.sh
+. "$here/../deploy/cases.sh"
 pids=()
 
-finish() {
+# shellcheck disable=SC2317 # by cases.sh at the end
+end_servers() {
 	[ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
 	wait
-	rm -rf "$work"
 }
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-failed=0
-
-# NAME CMD…: one case, whose status is CMD's; what CMD says is shown when it fails.
-try() {
-	local name=$1 status=0
-	shift
-	"$@" >"$work/output" 2>&1 || status=$?
-	if [ "$status" = 0 ]; then
-		printf 'ok - %s\n' "$name"
-		return
-	fi
-	printf 'not ok - %s\n' "$name"
-	sed 's/^/    /' "$work/output"
-	failed=1
-	return "$status"
-}
+finish_hooks+=(end_servers)
 
 # Waits up to a minute until CMD succeeds.
 wait_for() {
