@@ -292,11 +292,19 @@ clear_node() {
 }
 drains() { ds_log 0.drain | grep -q ': ready: mode enforce'; }
 
+# What the runtime could not take back while something was missing, as the kubelet ends it later.
+end_failed() {
+	local id
+	for id in $(sandbox_ids 'filter { state { state: SANDBOX_NOTREADY } }'); do sandbox_end_id "$id"; done
+	expect 'nothing but the pod is attached' test "$(ctl attachments --json | wc -l)" = 1
+}
+
 # The pod goes on, guarded, and can end; nothing new begins. A pod of others keeps what it has.
 t_uninstall() {
 	local clearing
 	mv /usr/lib/modprobe.d/ib_core.conf /etc/modprobe.d/
 	roll "$this" enforce
+	end_failed
 	ip netns add others
 	ip link set "$(vf_netdev "$vf3")" netns others
 	rdma dev set "$(vf_rdma "$vf3")" netns others

@@ -179,7 +179,8 @@ t_detached() {
 
 t_unload() {
 	warden_unload
-	expect_fail 'a journal is left' test -e "$warden_dir/state"
+	expect_fail 'a journal is left' test -e "$warden_dir/state/claims.json"
+	expect_fail 'a format is left' test -e "$warden_dir/state/format"
 }
 
 rdma_mode shared
