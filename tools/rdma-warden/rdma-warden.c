@@ -74,7 +74,6 @@ static char *to_request(const struct cni_variables *v, const char *config)
 	char *line = NULL;
 	size_t len;
 	FILE *to = open_memstream(&line, &len);
-	bool bad;
 
 	if (!to)
 		return NULL;
@@ -88,11 +87,7 @@ static char *to_request(const struct cni_variables *v, const char *config)
 	fputs(",\"config\":", to);
 	json_quote(to, config);
 	fputs("}\n", to);
-	bad = ferror(to);
-	if (!fclose(to) && !bad)
-		return line;
-	free(line);
-	return NULL;
+	return json_stream_end(to, &line);
 }
 
 static bool is_true(const char *object, const char *name)

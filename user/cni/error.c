@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/json_text.h"
@@ -99,17 +97,6 @@ void cni_details(struct cni_error *e, const char *fmt, ...)
 	scrub(e->details);
 }
 
-/* What a memory stream has got: NULL where memory was short. */
-static char *finish(FILE *to, char **text)
-{
-	bool bad = ferror(to);
-
-	if (!fclose(to) && !bad)
-		return *text;
-	free(*text);
-	return NULL;
-}
-
 char *cni_error_print(enum cni_version version, const struct cni_error *e)
 {
 	char *text = NULL;
@@ -125,7 +112,7 @@ char *cni_error_print(enum cni_version version, const struct cni_error *e)
 		json_quote(to, e->details);
 	}
 	putc('}', to);
-	return finish(to, &text);
+	return json_stream_end(to, &text);
 }
 
 char *cni_version_print(const char *asked)
@@ -142,5 +129,5 @@ char *cni_version_print(const char *asked)
 	for (size_t i = 0; i < CNI_VERSIONS; i++)
 		fprintf(to, "%s\"%s\"", i ? "," : "", versions[i]);
 	fputs("]}", to);
-	return finish(to, &text);
+	return json_stream_end(to, &text);
 }

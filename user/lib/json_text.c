@@ -70,6 +70,16 @@ void json_quote(FILE *to, const char *text)
 	putc('"', to);
 }
 
+char *json_stream_end(FILE *to, char **text)
+{
+	bool bad = ferror(to);
+
+	if (!fclose(to) && !bad)
+		return *text;
+	free(*text);
+	return NULL;
+}
+
 /* ---- reading ---- */
 
 static const char *skip_space(const char *p)

@@ -24,6 +24,9 @@ const char *json_find_nul(const char *text, size_t len);
 /* The text as a JSON string. */
 void json_quote(FILE *to, const char *text);
 
+/* Ends an open_memstream(): what it has got, to be freed, or NULL where memory was short. */
+char *json_stream_end(FILE *to, char **text);
+
 /*
  * Where the value of an object's member begins, or NULL: the first of that name, which no escapes stand for. What lies
  * before it is passed over, not checked.
