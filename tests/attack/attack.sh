@@ -87,7 +87,7 @@ with_gate() {
 
 # Whether this wardend and this kernel have it.
 mechanism_exists() {
-	wardend --help 2>&1 | grep -qwe "$1" || return 1
+	grep -qwe "$1" <<<"$(wardend --help 2>&1)" || return 1
 	[ "$1" != lsm ] || grep -qw bpf /sys/kernel/security/lsm
 }
 

@@ -56,15 +56,33 @@ loads_libcurl() {
 	fails_with "Couldn't connect" chroot "$root" /usr/bin/rdmatop -b -n 1 --prometheus http://127.0.0.1:1
 }
 
+# The pod's row, drawn by escapes, is on the screen; at most 20 s from now.
+row_is_drawn() {
+	local i
+	for ((i = 0; i < 200; i++)); do
+		grep -qa $'\e.*trainer-1' "$work/screen" && return
+		sleep 0.1
+	done
+	return 1
+}
+
+# TERMINAL: the screen is that of rdmatop on such a terminal; its key q is pressed when the row is there, or is not coming.
+draws_on() {
+	: >"$work/screen"
+	{ row_is_drawn; printf q; } |
+		TERM=$1 timeout 60 script -qec "stty rows 40 cols 120; chroot $root /usr/bin/rdmatop --replay /recording" /dev/null \
+			>"$work/screen" 2>&1
+	row_is_drawn || { echo "$1:"; cat -v "$work/screen"; return 1; }
+}
+
 # A recording, on a terminal of each kind that the image knows: where one is not known, rdmatop prints tables without escapes.
 draws() {
 	local terminal
 	"$here/../rdmatop/recording.py" >"$root/recording"
-	LANG=C.UTF-8 chroot "$root" /usr/bin/rdmatop -b -n 2 --replay /recording | grep -q █ || return # not "#": it has UTF-8
+	LANG=C.UTF-8 chroot "$root" /usr/bin/rdmatop -b -n 2 --replay /recording >"$work/tables" || return
+	grep -q █ "$work/tables" || return # not "#": it has UTF-8
 	for terminal in linux screen screen-256color tmux tmux-256color vt100 xterm xterm-256color; do
-		TERM=$terminal timeout 20 script -qec "stty rows 40 cols 120; timeout -s INT 0.5 chroot $root /usr/bin/rdmatop --replay /recording" \
-			/dev/null </dev/null >"$work/screen" 2>&1
-		grep -qa $'\e.*trainer-1' "$work/screen" || { echo "$terminal:"; cat -v "$work/screen"; return 1; }
+		draws_on "$terminal" || return
 	done
 }
 

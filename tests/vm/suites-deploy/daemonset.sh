@@ -284,13 +284,13 @@ verified() { [[ $(ctl verify) == *'verdict: pass'* ]]; }
 
 # ---- uninstall ----
 
-cleared() { ds_log "$(ds_main)" | grep -q 'unloaded: the rule has ended'; }
+cleared() { [[ $(ds_log "$(ds_main)") == *'unloaded: the rule has ended'* ]]; }
 
 clear_node() {
 	edit "$this" enforce uninstall
 	ds_start "$manifest" rdma-warden
 }
-drains() { ds_log 0.drain | grep -q ': ready: mode enforce'; }
+drains() { [[ $(ds_log 0.drain) == *': ready: mode enforce'* ]]; }
 
 # What the runtime could not take back while something was missing, as the kubelet ends it later.
 end_failed() {

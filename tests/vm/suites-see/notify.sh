@@ -104,7 +104,7 @@ t_refused() {
 	wait_until 20 notify_is kubernetes-events ok
 	wait_until 20 notify_is "$alerts_url" ok
 	nothing_dropped
-	ctl status | grep -q '^notify  *kubernetes-events ok: '
+	grep -q '^notify  *kubernetes-events ok: ' <<<"$(ctl status)"
 	expect_fail 'the API server had to refuse one' grep -vE '^(POST 201|PATCH 200) ' "$writes"
 }
 
