@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/fault.h"
+#include "lib/mac.h"
 #include "lib/netns.h"
 #include "lib/util.h"
 #include "net/neigh.h"
@@ -116,15 +117,16 @@ static int get(const char *pci, struct sriov_vf *vf)
 
 static int run_vf_get(char **args)
 {
-	struct sriov_vf vf;
+	char mac[MAC_TEXT_LEN];
+	struct sriov_vf vf = {};
 	int r = get(args[0], &vf);
 
+	mac_print(vf.mac, mac);
 	if (!r)
-		printf("mac=%02x:%02x:%02x:%02x:%02x:%02x vlan=%ld qos=%ld proto=%x min=%ld max=%ld spoofchk=%d "
+		printf("mac=%s vlan=%ld qos=%ld proto=%x min=%ld max=%ld spoofchk=%d "
 		       "trust=%d link=%d\n",
-		       vf.mac[0], vf.mac[1], vf.mac[2], vf.mac[3], vf.mac[4], vf.mac[5], (long)vf.vlan,
-		       (long)vf.vlan_qos, (unsigned int)vf.vlan_proto, (long)vf.min_rate, (long)vf.max_rate,
-		       vf.spoofchk, vf.trust, vf.link_state);
+		       mac, (long)vf.vlan, (long)vf.vlan_qos, (unsigned int)vf.vlan_proto, (long)vf.min_rate,
+		       (long)vf.max_rate, vf.spoofchk, vf.trust, vf.link_state);
 	return r;
 }
 

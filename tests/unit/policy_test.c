@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/test.h"
+#include "lib/mac.h"
 #include "lib/util.h"
 #include "sriov/policy_node.h"
 
@@ -382,8 +383,7 @@ static void macs(void **state)
 	item = planned();
 	is(item, POLICY_CHANGE, 3, "");
 	policy_stable_mac(item->pf, 1, stable);
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", stable[0], stable[1], stable[2], stable[3],
-		 stable[4], stable[5]);
+	mac_print(stable, text);
 	assert_int_equal(stable[0] & 3, 2);
 	does(item, 0, POLICY_VF_MAC, 1, "02:00:00:00:00:01", text);
 	does(item, 1, POLICY_VF_BIND, 1, "mlx5_core", "mlx5_core");

@@ -12,6 +12,7 @@
 #include "attach/node.h"
 #include "lib/fault.h"
 #include "lib/log.h"
+#include "lib/mac.h"
 #include "lib/util.h"
 
 #define CARRIER_MS 200 /* before the addresses are announced; as sriov-cni waits */
@@ -259,11 +260,6 @@ static int step_addresses(struct add *add, struct cni_error *e)
 
 /* ---- the answer ---- */
 
-static void mac_text(const uint8_t mac[6], char to[static 18])
-{
-	snprintf(to, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-}
-
 /* What a userspace driver has: the MAC is that which the PF has for it, if it has any. */
 static void name_userspace(const struct add *add, struct cni_interface *i)
 {
@@ -272,7 +268,7 @@ static void name_userspace(const struct add *add, struct cni_interface *i)
 	if (conf_of(add)->mac[0])
 		snprintf(i->mac, sizeof(i->mac), "%s", conf_of(add)->mac);
 	else if (add->record->has_vf && memcmp(add->record->vf.mac, none, sizeof(none)) != 0)
-		mac_text(add->record->vf.mac, i->mac);
+		mac_print(add->record->vf.mac, i->mac);
 }
 
 static int add_interface(struct add *add, struct cni_error *e)
@@ -296,7 +292,7 @@ static int add_interface(struct add *add, struct cni_error *e)
 	}
 	if (node_netdev_get(add->netns, add->ifindex, &link, &err))
 		return cni_fail(e, CNI_INTERNAL, "%s", err.text);
-	mac_text(link.mac, i->mac);
+	mac_print(link.mac, i->mac);
 	i->mtu = link.mtu;
 	return 0;
 }

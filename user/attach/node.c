@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/mac.h"
 #include "lib/util.h"
 #include "rdma/rdma.h"
 
@@ -197,8 +198,7 @@ static unsigned int vf_settings(const struct netconf *c, struct sriov_vf *to)
 		to->vlan_qos = c->vlan_qos;
 		to->vlan_proto = c->vlan_8021ad ? ETH_P_8021AD : ETH_P_8021Q;
 	}
-	if (c->mac[0] && sscanf(c->mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &to->mac[0], &to->mac[1], &to->mac[2],
-				&to->mac[3], &to->mac[4], &to->mac[5]) == 6)
+	if (c->mac[0] && !mac_parse(c->mac, to->mac))
 		settings |= SRIOV_MAC;
 	if (c->min_tx_rate.set || c->max_tx_rate.set) {
 		settings |= SRIOV_RATE;

@@ -13,6 +13,7 @@
 
 #include "lib/fault.h"
 #include "lib/json.h"
+#include "lib/mac.h"
 #include "lib/util.h"
 
 #define FORMAT 1
@@ -110,9 +111,9 @@ static void add_u64(cJSON *json, const char *key, uint64_t value)
 
 static void add_mac(cJSON *json, const char *key, const uint8_t mac[6])
 {
-	char text[18];
+	char text[MAC_TEXT_LEN];
 
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	mac_print(mac, text);
 	cJSON_AddStringToObject(json, key, text);
 }
 
@@ -278,12 +279,8 @@ static int get_int(const cJSON *json, const char *key, int *to)
 static int get_mac(const cJSON *json, const char *key, uint8_t mac[6])
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-	char rest;
 
-	return !cJSON_IsString(item) || sscanf(item->valuestring, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0],
-					       &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &rest) != 6
-		       ? -EINVAL
-		       : 0;
+	return cJSON_IsString(item) ? mac_parse(item->valuestring, mac) : -EINVAL;
 }
 
 static int get_bool(const cJSON *json, const char *key, bool *to)

@@ -9,6 +9,7 @@
 #include "control/args.h"
 #include "control/requests.h"
 #include "lib/log.h"
+#include "lib/mac.h"
 #include "lib/notify.h"
 #include "lib/util.h"
 #include "lib/work.h"
@@ -142,15 +143,14 @@ static cJSON *action_json(const struct policy_pf *pf, const struct policy_action
 static void vf_json(unsigned int number, const struct policy_vf *vf, cJSON *array)
 {
 	cJSON *json = cJSON_CreateObject();
-	char mac[20];
+	char mac[MAC_TEXT_LEN];
 
 	cJSON_AddNumberToObject(json, "vf", number);
 	cJSON_AddStringToObject(json, "pci", vf->pci);
 	cJSON_AddStringToObject(json, "driver", vf->driver);
 	cJSON_AddStringToObject(json, "netdev", vf->netdev);
 	cJSON_AddNumberToObject(json, "mtu", vf->mtu);
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", vf->admin_mac[0], vf->admin_mac[1],
-		 vf->admin_mac[2], vf->admin_mac[3], vf->admin_mac[4], vf->admin_mac[5]);
+	mac_print(vf->admin_mac, mac);
 	cJSON_AddStringToObject(json, "admin_mac", vf->admin_known ? mac : "");
 	cJSON_AddStringToObject(json, "rdma", vf->ibdev);
 	cJSON_AddStringToObject(json, "busy", vf->busy);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/fault.h"
+#include "lib/mac.h"
 #include "lib/netns.h"
 #include "lib/util.h"
 
@@ -340,7 +341,7 @@ int neigh_conflicts(const struct neigh_port *port, const struct net_address *add
 		    int timeout_ms, struct err *err)
 {
 	_cleanup_free_ struct neigh_query *queries = calloc(count ? count : 1, sizeof(*queries));
-	char text[NET_ADDRESS_LEN];
+	char text[NET_ADDRESS_LEN], mac[MAC_TEXT_LEN];
 	int r;
 
 	if (!queries)
@@ -349,13 +350,11 @@ int neigh_conflicts(const struct neigh_port *port, const struct net_address *add
 		queries[i].address = addresses[i];
 	r = neigh_ask(port, queries, count, interval_ms, timeout_ms, err);
 	for (size_t i = 0; !r && i < count; i++) {
-		const uint8_t *mac = queries[i].mac;
-
 		if (!queries[i].answered)
 			continue;
 		net_address_print(&addresses[i], text);
-		return fail(err, -EADDRINUSE, "the address %s is in use by %02x:%02x:%02x:%02x:%02x:%02x", text, mac[0],
-			    mac[1], mac[2], mac[3], mac[4], mac[5]);
+		mac_print(queries[i].mac, mac);
+		return fail(err, -EADDRINUSE, "the address %s is in use by %s", text, mac);
 	}
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/mac.h"
 #include "lib/util.h"
 #include "qos/profile.h"
 
@@ -65,8 +66,8 @@ static void source_text(const struct warden_event *ev, char *to, size_t size)
 	memcpy(hex, ev->text, sizeof(ev->text));
 	n = from_hex(hex, b, sizeof(b));
 	to[0] = '\0';
-	if (ev->arg[0] == SPOOFED_MAC && n == 6)
-		snprintf(to, size, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
+	if (ev->arg[0] == SPOOFED_MAC && n == MAC_LEN && size >= MAC_TEXT_LEN)
+		mac_print(b, to);
 	else if (ev->arg[0] == SPOOFED_VLAN)
 		snprintf(to, size, "%llu", (unsigned long long)ev->arg[1]);
 	else if (ev->arg[0] == SPOOFED_ADDRESS && (n == 4 || n == 16))

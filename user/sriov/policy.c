@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/hash.h"
+#include "lib/mac.h"
 #include "lib/util.h"
 
 static const char *const step_names[] = {
@@ -89,11 +90,6 @@ int policy_parse_pf_name(const char *text, struct policy_pf_name *name)
 		return -EINVAL;
 	memcpy(name->name, text, len);
 	return 0;
-}
-
-static void mac_text(const uint8_t mac[6], char *to, size_t size)
-{
-	snprintf(to, size, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
 static void add(char *to, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -281,8 +277,8 @@ static void plan_mac(struct policy_item *item, unsigned int number, const uint8_
 	struct policy_action *a = act(item, POLICY_VF_MAC, number);
 
 	memcpy(a->mac, mac, sizeof(a->mac));
-	mac_text(item->pf->vfs[number].admin_mac, a->from, sizeof(a->from));
-	mac_text(mac, a->to, sizeof(a->to));
+	mac_print(item->pf->vfs[number].admin_mac, a->from);
+	mac_print(mac, a->to);
 	snprintf(a->reason, sizeof(a->reason), "%s", reason);
 }
 

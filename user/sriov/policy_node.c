@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/mac.h"
 #include "lib/util.h"
 #include "sriov/sriov.h"
 
@@ -77,18 +78,6 @@ void policy_driver(const char *sysfs, const char *pci, char *to, size_t size)
 void policy_netdev(const char *sysfs, const char *pci, char *to, size_t size)
 {
 	first_entry(sysfs, pci, "net", to, size);
-}
-
-static bool parse_mac(const char *text, uint8_t mac[6])
-{
-	unsigned int b[6];
-	int end = 0;
-
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 || text[end])
-		return false;
-	for (size_t i = 0; i < 6; i++)
-		mac[i] = (uint8_t)b[i];
-	return true;
 }
 
 /* ---- who uses a VF ---- */
@@ -216,7 +205,7 @@ static void read_netdev(const char *sysfs, struct policy_vf *vf)
 		return;
 	snprintf(name, sizeof(name), "net/%s/address", vf->netdev);
 	if (!attribute(sysfs, vf->pci, name, line, sizeof(line)))
-		parse_mac(line, vf->mac);
+		mac_parse(line, vf->mac);
 	snprintf(name, sizeof(name), "net/%s/mtu", vf->netdev);
 	number(sysfs, vf->pci, name, 10, UINT32_MAX, &vf->mtu);
 	snprintf(name, sizeof(name), "net/%s/addr_assign_type", vf->netdev);
@@ -287,7 +276,7 @@ static int read_pf(const struct policy_source *s, const struct away_list *away, 
 	pf->up = !number(s->sysfs, pci, name, 16, UINT32_MAX, &flags) && (flags & IFF_UP);
 	snprintf(name, sizeof(name), "net/%s/address", pf->netdev);
 	if ((!s->pf_mac || s->pf_mac(pci, pf->mac)) && !attribute(s->sysfs, pci, name, line, sizeof(line)))
-		parse_mac(line, pf->mac);
+		mac_parse(line, pf->mac);
 	read_manager(s->operator_dir, pf);
 	r = read_vfs(s, away, pf);
 	return r ? r : 1;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/mac.h"
 #include "sriov/sriov.h"
 
 struct findings {
@@ -61,10 +62,12 @@ static void check_vf(const struct sriov_vf *vf, struct findings *f)
 static void check_mac(const struct sriov_vf *vf, const struct sriov_netdev *n, struct findings *f)
 {
 	static const uint8_t none[sizeof(vf->mac)];
+	char mac[MAC_TEXT_LEN];
 
-	if (memcmp(vf->mac, none, sizeof(none)) && memcmp(vf->mac, n->mac, sizeof(n->mac)))
-		find(f, "MAC %02x:%02x:%02x:%02x:%02x:%02x, the PF has another one for it", n->mac[0], n->mac[1],
-		     n->mac[2], n->mac[3], n->mac[4], n->mac[5]);
+	if (!memcmp(vf->mac, none, sizeof(none)) || !memcmp(vf->mac, n->mac, sizeof(n->mac)))
+		return;
+	mac_print(n->mac, mac);
+	find(f, "MAC %s, the PF has another one for it", mac);
 }
 
 static void check_listening(const struct sriov_netdev *n, struct findings *f)

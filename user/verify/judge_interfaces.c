@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "lib/mac.h"
 #include "lib/util.h"
 #include "verify/internal.h"
 
@@ -237,23 +238,6 @@ static void judge_mtu(const struct judge *j, const struct inside_netdev *n)
 	check_tell(j, &c, pass_if(n->mtu == wanted));
 }
 
-static void print_mac(const uint8_t mac[6], char to[18])
-{
-	snprintf(to, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-}
-
-static bool parse_mac(const char *text, uint8_t mac[6])
-{
-	unsigned int b[6];
-	int end = 0;
-
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 || text[end])
-		return false;
-	for (size_t i = 0; i < 6; i++)
-		mac[i] = (uint8_t)b[i];
-	return true;
-}
-
 static const char *promised_mac(const struct model_pod *pod, const char *ifname)
 {
 	for (size_t i = 0; i < pod->network_count; i++)
@@ -270,18 +254,18 @@ static void judge_mac(const struct judge *j, const struct inside_netdev *n)
 	const struct verify_device *v = settings_of(j, n);
 	const char *promised = promised_mac(j->pod, n->name);
 	bool held = v && memcmp(v->admin_mac, none, sizeof(none)) != 0, readable = true;
-	char has[18], wanted[18], admin[18] = "", inside[64];
-	uint8_t mac[6];
+	char has[MAC_TEXT_LEN], wanted[MAC_TEXT_LEN], admin[MAC_TEXT_LEN] = "", inside[64];
+	uint8_t mac[MAC_LEN];
 
 	if (!promised[0] && !held)
 		return;
-	print_mac(n->mac, has);
+	mac_print(n->mac, has);
 	if (held)
-		print_mac(v->admin_mac, admin);
-	readable = !promised[0] || parse_mac(promised, mac);
+		mac_print(v->admin_mac, admin);
+	readable = !promised[0] || !mac_parse(promised, mac);
 	if (!promised[0] || !readable)
 		memcpy(mac, held ? v->admin_mac : n->mac, sizeof(mac));
-	print_mac(mac, wanted);
+	mac_print(mac, wanted);
 	text_inside(j, inside, sizeof(inside));
 	check_expected(&c, "%s%s", wanted, promised[0] ? ", as promised" : ", as the PF has it for the VF");
 	if (readable)
