@@ -232,9 +232,16 @@ container_run() {
 
 # Prints what CMD prints; the status is CMD's.
 container_exec() {
-	local pod=$1 status
+	local pod=$1
 	shift
-	cri ExecSync "container_id: \"$(sandbox_get "$pod" container)\" timeout: 120 $(cri_strings cmd "$@")" || return 255
+	container_exec_id "$(sandbox_get "$pod" container)" "$@"
+}
+
+# ID CMD…
+container_exec_id() {
+	local id=$1 status
+	shift
+	cri ExecSync "container_id: \"$id\" timeout: 120 $(cri_strings cmd "$@")" || return 255
 	cri_value stdout
 	cri_value stderr >&2
 	status=$(sed -n 's/^exit_code: //p' "$cri_answer")

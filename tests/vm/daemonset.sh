@@ -75,11 +75,4 @@ ds_stop() {
 	rm -rf "$ds_dir"
 }
 
-ds_exec() {
-	local status
-	cri ExecSync "container_id: \"$(first_line "$ds_dir/$(ds_main).id")\" timeout: 120 $(cri_strings cmd "$@")" || return 255
-	cri_value stdout
-	cri_value stderr >&2
-	status=$(sed -n 's/^exit_code: //p' "$cri_answer")
-	return "${status:-0}"
-}
+ds_exec() { container_exec_id "$(first_line "$ds_dir/$(ds_main).id")" "$@"; }

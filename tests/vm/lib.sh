@@ -5,7 +5,8 @@
 #   run_case NAME FUNCTION   suite_end   skip REASON   expect WHAT CMD…   expect_fail WHAT CMD…   expect_match REGEX TEXT|-
 #   wait_until SECONDS CMD…
 #   rdma_mode exclusive|shared      rdma_works KIND (does the kernel let a pod own such a device?)
-#   vf_list   vf_set BDF WORD…   vf_netdev BDF   vf_rdma BDF   vf_address BDF   vf_rxe BDF   vf_wire BDF BDF   vf_hcasim BDF
+#   vf_list   vf_set BDF WORD…   vf_netdev BDF   vf_rdma BDF   vf_address BDF   vf_rxe BDF   vf_wire BDF BDF
+#   vf_hcasim BDF   vf_no_hcasim BDF
 #   vf_node BDF uverbs|umad|issm   vf_reregister BDF (hcasim)
 #   pod_create NAME [--host] [--vf BDF|next] [--rdma rxe|hcasim|none]   pod_delete NAME   pod_exec NAME CMD…
 #   pod_rdma NAME   pod_uverbs NAME   pod_netns_inode NAME   pod_ip NAME   pod_ip6 NAME   pod_vf NAME   pod_cgroup NAME
@@ -221,6 +222,7 @@ vf_rxe() {
 	netdev=$(vf_netdev "$1")
 	name=rxe_$netdev
 	netdev_up '' "$netdev" "$1"
+	vf_no_hcasim "$1"
 	[ -e "/sys/class/infiniband/$name" ] || rdma link add "$name" type rxe netdev "$netdev"
 	rdma_wait_gid '' "$name" "$(vf_ip "$1")"
 	printf '%s\n' "$name"
@@ -253,6 +255,10 @@ vf_hcasim() {
 	wait_until 5 test -d "/sys/bus/pci/devices/$1/infiniband"
 	vf_rdma "$1"
 }
+
+# A second RDMA device on the VF's netdev has the same GIDs, and the kernel's rdma_cm binds to whichever of them it finds first: to one
+# that user space cannot use.
+vf_no_hcasim() { [ -z "$(vf_rdma "$1")" ] || echo "$1" >/sys/kernel/debug/hcasim/remove; }
 
 # As after a reset of the function: hcasim's device goes and comes again, with other nodes and another index, and it is in
 # the initial netns.

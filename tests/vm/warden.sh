@@ -3,7 +3,7 @@
 # For scripts in the guest, after lib.sh: one wardend with its own folders, and questions to it.
 #
 #   warden_start JSON [ARG…]   warden_stop   warden_kill   warden_unload   ctl COMMAND…   claim POD
-#   event KEY=VALUE…   no_event PIECE…   forget_events
+#   event KEY=VALUE…   no_event PIECE…   forget_events   refused CMD…   intruder_begin NODE…   intruder_end
 # shellcheck disable=SC2154 # lab_state is lib.sh's
 
 warden_dir=$lab_state/warden
@@ -103,4 +103,36 @@ refused() {
 	local status=0
 	"$@" || status=$?
 	[ "$status" = 3 ] || { printf 'status %s, expected EPERM, of: %s\n' "$status" "$*"; return 1; }
+}
+
+intruder_tries=$lab_state/tries
+intruder_got=$lab_state/opened
+
+# Who is neither refused nor killed in the call (137: what fmod_ret programs may miss, the second line kills) is written down with his
+# status: who finds no node proves nothing.
+open_again() {
+	local node status
+	while :; do
+		for node; do
+			echo "$node" >>"$intruder_tries"
+			status=0
+			uverbs open "$node" >/dev/null 2>&1 || status=$?
+			[ "$status" = 3 ] || [ "$status" = 137 ] || echo "$node: status $status" >>"$intruder_got"
+		done
+	done
+}
+
+# NODE…: a stranger opens them, again and again, until intruder_end.
+intruder_begin() {
+	rm -f "$intruder_tries" "$intruder_got"
+	open_again "$@" &
+	intruder=$!
+}
+
+# It tried, and nothing came through: a single success shows a moment without the rule.
+intruder_end() {
+	kill "$intruder"
+	wait "$intruder" 2>/dev/null || true
+	expect 'it tried' test "$(wc -l <"$intruder_tries")" -gt 10
+	[ ! -e "$intruder_got" ] || { echo 'an open came through:' && cat "$intruder_got" && return 1; }
 }

@@ -98,29 +98,13 @@ t_enforce() {
 
 # ---- upgrade and downgrade ----
 
-# What opens is written down; what is refused is not.
-intrude() {
-	local node
-	node=$(vf_node "$vf" uverbs)
-	rm -f "$lab_state/opened"
-	: >"$lab_state/tries"
-	while :; do
-		echo >>"$lab_state/tries"
-		! uverbs open "$node" >/dev/null 2>&1 || echo >>"$lab_state/opened"
-	done
-}
-
-# CMD…: while somebody tries to get in.
+# CMD…: while a stranger tries to get in.
 under_attack() {
-	local intruder status=0
-	intrude &
-	intruder=$!
+	local status=0
+	intruder_begin "$(vf_node "$vf" uverbs)"
 	"$@" || status=$?
 	sleep 1
-	kill "$intruder"
-	wait "$intruder" || true
-	expect 'it tried' test "$(wc -l <"$lab_state/tries")" -gt 20
-	expect 'no open came through' test ! -e "$lab_state/opened"
+	intruder_end
 	expect 'its device opens' container_exec p1 /build/uverbs context "$(vf_node "$vf" uverbs)"
 	return "$status"
 }
@@ -316,6 +300,7 @@ t_uninstall() {
 	expect 'its device opens' container_exec p1 /build/uverbs context "$(vf_node "$vf" uverbs)"
 	expect_fail 'another pod begins' sandbox_run p2 vf2
 	expect_match 'attaches nothing more' "$(<"$cri_answer")"
+	version=1.1.0 cni_plugin=$plugins/rdma-warden cni_error 50 'attaches nothing more' STATUS '' "$(version=1.1.0 conf '')"
 	sandbox_remove_cgroup p2
 	sandbox_end p1 # with more than one DEL, as the kubelet does it
 	wait "$clearing"

@@ -97,7 +97,7 @@ t_rates() {
 	rm -f "$lab_state/done"
 	watch_metrics >"$lab_state/watched" &
 	pids=$!
-	top -j -d 1 -n 300 >"$lab_state/top" &
+	rdmatop --socket "$warden_socket" -j -d 1 -n 300 >"$lab_state/top" &
 	pids+=" $!"
 	write_bw --tclass $right -n 5000
 	touch "$lab_state/done"

@@ -119,9 +119,7 @@ pod_counters() { printf '%s/%s/counters\n' "$hcasim" "$(pod_vf trainer)"; }
 # Names of devices are not unique on 7.3: so there is one.
 clear_devices() {
 	local vf
-	for vf in $(vf_list); do
-		[ -z "$(vf_rdma "$vf")" ] || echo "$vf" >"$hcasim/remove"
-	done
+	for vf in $(vf_list); do vf_no_hcasim "$vf"; done
 }
 
 in_pod() {

@@ -34,7 +34,7 @@ put_back() {
 		if ip -n moved link show net1 >/dev/null 2>&1; then nodeops move moved net1 - restored; fi
 		ip netns delete moved
 	fi
-	[ -z "$(vf_rdma "$vf")" ] || echo "$vf" >/sys/kernel/debug/hcasim/remove
+	vf_no_hcasim "$vf"
 }
 
 # ---- VFs ----

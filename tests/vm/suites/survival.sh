@@ -64,22 +64,11 @@ t_own_start() {
 	no_event rule=warden.tamper
 }
 
-watch_opens() {
-	rm -f "$lab_state/opened"
-	: >"$lab_state/tries"
-	while :; do
-		echo >>"$lab_state/tries"
-		! uverbs open "$(pod_uverbs owner)" >/dev/null 2>&1 || echo >>"$lab_state/opened"
-	done
-}
-
-# One that is killed rather than refused has opened all the same.
 t_upgrade() {
-	local watcher maps
+	local maps
 	maps=$(ls -d "$warden_pins"/maps-*)
 	forget_events
-	watch_opens &
-	watcher=$!
+	intruder_begin "$(pod_uverbs owner)"
 	warden_stop
 	PATH=$LAB_REPO/build/other-layout:$PATH warden_start '"mode":"enforce"'
 	expect_fail 'the maps are the same ones' test -e "$maps"
@@ -93,10 +82,7 @@ t_upgrade() {
 	expect "one layout is left" test "$(find "$warden_pins" -maxdepth 1 -name 'maps-*' | wc -l)" = 1
 	expect_match '"owner":"test/owner","claim_source":"manual"' "$(ctl devices --json)"
 	expect 'the owner works' owner_works
-	kill "$watcher"
-	wait "$watcher" || true
-	expect 'it tried' test "$(wc -l <"$lab_state/tries")" -gt 10
-	expect 'no open came through' test ! -e "$lab_state/opened"
+	intruder_end
 }
 
 # Written by a version whose journals this one does not know: it says so, touches nothing, and the rule goes on.
