@@ -559,15 +559,33 @@ static bool softroce_is_gone(const struct record *record)
 	return rdma_cdev_for_each(is_named, (void *)record->rdma_name) <= 0;
 }
 
-/* With the pod's netns gone the kernel ends it, when the netdev leaves. Until then the next one cannot be made on that. */
+static bool wait_softroce(const struct record *record)
+{
+	return wait_home(softroce_is_gone, device_exists, record);
+}
+
+/*
+ * With the pod's netns gone the kernel ends it, when the netdev leaves that, and is left to it: who deletes it just then makes rxe
+ * give up its socket twice (7.3: rxe_net_del, for NETDEV_UNREGISTER and for the deletion). It has no nodes while it comes home
+ * itself, so that the netdev is waited for first. Until it has ended the next one cannot be made on the netdev.
+ */
+static bool softroce_ended(const struct record *record)
+{
+	return wait_home(netdev_is_home, netdev_exists, record) && wait_softroce(record);
+}
+
 static int end_softroce(const struct record *record, int netns, struct err *err)
 {
-	_cleanup_close_ int home = host_netns(err);
-	int r = netns >= 0 ? delete_softroce(record, netns, err) : 0;
+	_cleanup_close_ int home = -1;
+	int r;
 
+	if (netns < 0 && softroce_ended(record))
+		return 0;
+	home = host_netns(err);
+	r = home < 0 || netns < 0 ? 0 : delete_softroce(record, netns, err);
 	if (!r)
 		r = home < 0 ? home : delete_softroce(record, home, err);
-	if (r || wait_home(softroce_is_gone, device_exists, record))
+	if (r || wait_softroce(record))
 		return r;
 	return fail(err, -EAGAIN, "the soft RDMA device %s is still there", record->rdma_name);
 }

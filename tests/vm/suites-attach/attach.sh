@@ -373,6 +373,32 @@ t_softroce() {
 	for one in "$vf" "$vf2"; do vf_hcasim "$one"; done
 }
 
+# The kernel ends the soft device of a netns that ends. Who deletes it meanwhile makes 7.3 use a socket after it has freed it: a race,
+# but that it was asked to can be seen.
+t_softroce_ends() {
+	local soft tracing=/sys/kernel/tracing
+	rdma_works rxe || skip 'rxe cannot change its netns on this kernel'
+	soft=$(conf "$vf" "\"softroce\":true,$local_ipam")
+	mountpoint -q $tracing || mount -t tracefs tracefs $tracing
+	echo 'p:softroce_deleted rxe_dellink' >>$tracing/kprobe_events
+	echo 1 >$tracing/events/kprobes/softroce_deleted/enable
+	echo "$vf" >/sys/kernel/debug/hcasim/remove
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+		netns_new p1
+		cni_add p1 "$soft"
+		netns_delete p1
+		cni DEL p1 "$soft"
+	done
+	expect_fail 'it is deleted' grep softroce_deleted: $tracing/trace
+	netns_new p1
+	cni_add p1 "$soft"
+	cni DEL p1 "$soft"
+	expect 'that would be seen' grep softroce_deleted: $tracing/trace
+	echo 0 >$tracing/events/kprobes/softroce_deleted/enable
+	echo '-:softroce_deleted' >>$tracing/kprobe_events
+	vf_hcasim "$vf"
+}
+
 attach_begin '"mode":"enforce"'
 attach_cases "$@" <<-'CASES'
 	the_six_commands t_commands
@@ -394,4 +420,5 @@ attach_cases "$@" <<-'CASES'
 	two_pods_race_for_a_VF t_race
 	wardend_stops_and_is_killed_in_between t_warden_away
 	a_soft_RDMA_device_carries_data t_softroce
+	a_soft_RDMA_device_ends_with_its_netns t_softroce_ends
 CASES
