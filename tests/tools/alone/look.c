@@ -17,6 +17,7 @@
 #include "lib/util.h"
 
 #define PCI_DEVICES "/sys/bus/pci/devices"
+#define DUMP_TRIES 20
 
 static void must(bool so, const char *what)
 {
@@ -251,11 +252,13 @@ static int take_link(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
-static void dump_links(struct dump *d)
+/* False: the netdevs changed meanwhile (libmnl's EINTR), and what was added is not all, or twice. */
+static bool dump_links_once(struct dump *d)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	_Alignas(struct nlmsghdr) static char buf[64 * 1024];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	bool changed;
 	ssize_t len;
 	int r = MNL_CB_OK;
 
@@ -270,8 +273,26 @@ static void dump_links(struct dump *d)
 		must(len > 0, "netlink");
 		r = mnl_cb_run(buf, (size_t)len, 0, mnl_socket_get_portid(nl), take_link, d);
 	}
-	must(!r, "netlink");
+	changed = r && errno == EINTR;
+	must(!r || changed, "netlink");
 	mnl_socket_close(nl);
+	return !changed;
+}
+
+static void dump_links(struct dump *d)
+{
+	struct look *all = d->look, found = {};
+	unsigned int tries = 0;
+
+	d->look = &found;
+	while (!dump_links_once(d)) {
+		look_free(&found);
+		must(++tries < DUMP_TRIES, "the netdevs change all the time");
+	}
+	for (size_t i = 0; i < found.count; i++)
+		look_add(all, "%s", found.line[i]);
+	look_free(&found);
+	d->look = all;
 }
 
 void look_add_pod(struct look *look, const char *pod)
