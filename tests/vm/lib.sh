@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # For scripts in the guest: `. "$LAB_REPO/tests/vm/lib.sh"`. A test frame, and pods as a node has them.
 #
-#   run_case NAME FUNCTION   suite_end   skip REASON   expect WHAT CMD…   expect_fail WHAT CMD…   expect_match REGEX TEXT|-
+#   run_case NAME FUNCTION [ARG…]   suite_end   skip REASON   expect WHAT CMD…   expect_fail WHAT CMD…   expect_match REGEX TEXT|-
 #   wait_until SECONDS CMD…
 #   rdma_mode exclusive|shared      rdma_works KIND (does the kernel let a pod own such a device?)
 #   vf_list   vf_set BDF WORD…   vf_netdev BDF   vf_rdma BDF   vf_address BDF   vf_rxe BDF   vf_wire BDF BDF
@@ -29,7 +29,8 @@ skip() { printf '%s\n' "$*" >"$lab_state/skip"; exit 77; }
 # NAME FUNCTION: FUNCTION runs in a subshell, any command that fails in it fails the case. Pods that the case made and
 # left are deleted, so that one failure does not make the next.
 run_case() {
-	local name=$1 function=$2 log=$lab_state/log status=0 before
+	local name=$1 log=$lab_state/log status=0 before
+	shift
 	before=$(pods)
 	rm -f "$lab_state/skip"
 	echo "lab: case $name" >/dev/kmsg
@@ -37,7 +38,7 @@ run_case() {
 	(
 		set -Eeuo pipefail
 		trap 'echo "failed (status $?) in ${FUNCNAME[0]:-main} line $LINENO: $BASH_COMMAND"' ERR
-		"$function"
+		"$@"
 	) >"$log" 2>&1 &
 	wait $! || status=$?
 	delete_pods_except "$before" >>"$log" 2>&1 || status=1

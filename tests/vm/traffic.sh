@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # For scripts in the guest, after warden.sh: two owners with soft RoCE in the host's netns, who talk over the wire.
 #
-#   make_hosts_pods   in_cgroup bw-a|bw-b CMD…   listens PORT   with_clock FUNCTION ARG…
+#   make_hosts_pods   in_cgroup bw-a|bw-b CMD…   listens PORT   hosts_write_bw CLASS CLASS
+#   with_clock FUNCTION ARG…
 # shellcheck disable=SC2154 # lab_state is lib.sh's
 
 # rxe cannot change netns before 7.3, and has no traffic between netns there: the owners are told apart by cgroup alone.
@@ -28,13 +29,31 @@ in_cgroup() {
 
 listens() { ss -Hltn "sport = :$1" | grep -q .; }
 
+# SERVER-CLASS CLIENT-CLASS: ib_write_bw from bw-b to bw-a.
+hosts_write_bw() {
+	local status=0 server
+	in_cgroup bw-a timeout 60 ib_write_bw -d "$rxe_a" -s 1024 -n 50 --tclass "$1" >"$lab_state/server" 2>&1 &
+	server=$!
+	wait_until 20 listens 18515
+	in_cgroup bw-b timeout 60 ib_write_bw -d "$rxe_b" -s 1024 -n 50 --tclass "$2" "$(vf_ip "$vf_a")" || status=$?
+	wait "$server" || status=$?
+	[ "$status" = 0 ] || cat "$lab_state/server"
+	return "$status"
+}
+
 # FUNCTION ARG…: a round of perftest, once or twice more where all that failed is perftest's own clock: it calibrates it at the
-# end, and gives no report where the machine was too busy, which says nothing of the traffic.
+# end, and gives no report where the machine was too busy, which says nothing of the traffic. The function shows what both sides said
+# when it fails; its variables are its own.
 with_clock() {
 	local status
 	for _ in 1 2 3; do
-		status=0
-		"$@" >"$lab_state/round" 2>&1 || status=$?
+		set +e # or what fails in the function would not end it
+		(
+			set -e
+			"$@"
+		) >"$lab_state/round" 2>&1
+		status=$?
+		set -e
 		if [ "$status" = 0 ] || ! grep -qF "Can't produce a report" "$lab_state/round"; then break; fi
 		echo 'perftest could not read its clock'
 	done

@@ -36,11 +36,8 @@ answers() { curl -sf --get "$url/api/v1/query" --data-urlencode "query=$1" | jq 
 
 # What the dashboards are about, once before the first scrapes that count and once between them.
 happens() {
-	local pod=p$1 status=0
-	in_cgroup bw-a timeout 60 ib_write_bw -d "$rxe_a" -s 4096 -n 20 --tclass 160 >"$lab_state/server" 2>&1 &
-	wait_until 20 listens 18515
-	in_cgroup bw-b timeout 60 ib_write_bw -d "$rxe_b" -s 4096 -n 20 --tclass "$2" "$(vf_ip "$vf_a")" || status=$?
-	wait $!
+	local pod=p$1 counter
+	with_clock hosts_write_bw 160 "$2"
 	refused pod_exec stranger uverbs open "$(pod_uverbs owner)"
 	netns_new "$pod"
 	cni_add "$pod" "$(conf "$vf" "$local_ipam")"
@@ -48,7 +45,6 @@ happens() {
 	netns_delete "$pod"
 	for counter in "$hcasim_counters"/*; do echo $(($(<"$counter") + 7)) >"$counter"; done
 	for counter in /sys/kernel/debug/dcbsim/counters/*; do echo $(($(<"$counter") + 7)) >"$counter"; done
-	return "$status"
 }
 
 t_seen() {

@@ -93,16 +93,17 @@ mean() {
 
 # perftest's averages are of payload, over the whole of its run; those of the warden are of what is on the wire.
 t_rates() {
-	local pids bytes packets
+	local pids bytes packets status=0
 	rm -f "$lab_state/done"
 	watch_metrics >"$lab_state/watched" &
 	pids=$!
 	rdmatop --socket "$warden_socket" -j -d 1 -n 300 >"$lab_state/top" &
 	pids+=" $!"
-	write_bw --tclass $right -n 5000
+	write_bw --tclass $right -n 5000 || status=$?
 	touch "$lab_state/done"
 	kill "${pids#* }"
 	wait "${pids% *}"
+	[ "$status" = 0 ] || return "$status"
 	bytes=$(awk -v rate="$(reported 4)" -v frame=$frame 'BEGIN { printf "%.0f", rate * 1048576 * (1024 + frame) / 1024 }')
 	packets=$(awk -v rate="$(reported 5)" -v message=$message 'BEGIN { printf "%.0f", rate * 1000000 * message / 1024 }')
 	within_5 'bytes a second by /metrics' "$bytes" "$(growth 2)"
@@ -143,7 +144,7 @@ seen_at_once() {
 }
 t_refused_open() { seen_at_once exclusive.open denied refused pod_exec alpha uverbs open "$(pod_uverbs beta)"; }
 t_wrong_mark() {
-	seen_at_once marking.dscp observed write_bw --tclass $wrong -n 5
+	seen_at_once marking.dscp observed with_clock write_bw --tclass $wrong -n 5
 	expect 'the device is marked wrong' top_has '.pod == "beta" and .marking == "wrong"'
 	expect 'and in the metrics' test "$(page | grep -c '^rdma_warden_device_marking{.*pod_name="beta".*state="wrong"} 1')" = 1
 	expect 'by DSCP' test "$(page | awk '/^rdma_warden_roce_packets_total{.*pod_name="beta"/ && /direction="out"/ && /dscp="26"/ { print $NF }')" -gt 0
@@ -158,7 +159,7 @@ t_on_the_screen() {
 	before=$(top -j -n 1 | jq '[.devices[] | select(.pod == "beta") | .violations] | add')
 	refused pod_exec alpha uverbs open "$(pod_uverbs beta)"
 	wait_until 2 screen_has "test/beta.* wrong +$((before + 1))"
-	write_bw --tclass $right -n 2500 >"$lab_state/traffic" 2>&1 &
+	with_clock write_bw --tclass $right -n 2500 >"$lab_state/traffic" 2>&1 &
 	traffic=$!
 	wait_until 30 screen_has 'test/beta.* [0-9.]+M .*█'
 	pause 8 # for a history
@@ -180,17 +181,17 @@ begin() {
 	}
 }
 
-# NAME FUNCTION: between pods, which takes a kernel on which soft RoCE can go into one.
+# NAME FUNCTION [ARG]: between pods, which takes a kernel on which soft RoCE can go into one.
 between_pods() {
-	if [ "$in_pods" = yes ]; then run_case "$1" "$2"; else say_case skip "$1 # rxe cannot change its netns on this kernel"; fi
+	if [ "$in_pods" = yes ]; then run_case "$@"; else say_case skip "$1 # rxe cannot change its netns on this kernel"; fi
 }
 
 rdma_mode exclusive
 in_pods=no
 ! rdma_works rxe || in_pods=yes
 begin >"$lab_state/begun" 2>&1
-between_pods 'bytes and packets of ib_write_bw' t_bytes
-between_pods 'rates of ib_write_bw' t_rates
+between_pods 'bytes and packets of ib_write_bw' with_clock t_bytes
+between_pods 'rates of ib_write_bw' with_clock t_rates
 between_pods 'a refused open is in the next scrape and the next refresh' t_refused_open
 between_pods 'a wrong mark is in the next scrape and the next refresh' t_wrong_mark
 between_pods 'a refused open on a terminal' t_on_the_screen

@@ -6,6 +6,8 @@ set -euo pipefail
 
 # shellcheck source=../lib.sh
 . "$LAB_REPO/tests/vm/lib.sh"
+# shellcheck source=../traffic.sh
+. "$LAB_REPO/tests/vm/traffic.sh"
 
 # ---- the machine ----
 
@@ -55,18 +57,22 @@ rxe_pair() {
 	vf_wire "$one" "$two"
 }
 
-listens() { ss -Hltn "sport = :$1" | grep -q .; }
+write_bw() {
+	local server status=0
+	timeout 60 ib_write_bw -d "$rxe_two" -x 1 -n 10 -s 4096 --tclass=104 >"$lab_state/server" 2>&1 &
+	server=$!
+	wait_until 10 listens 18515
+	timeout 60 ib_write_bw -d "$rxe_one" -x 1 -n 10 -s 4096 --tclass=104 "$(vf_ip "$two")" || status=$?
+	wait "$server" || status=$?
+	[ "$status" = 0 ] || cat "$lab_state/server"
+	return "$status"
+}
 
 write_bw_runs() {
-	local server
 	rxe_pair
 	tcpdump -i "$(vf_netdev "$one")" -w "$LAB_SCRATCH/roce.pcap" -U udp port 4791 2>/dev/null &
 	wait_until 10 test -s "$LAB_SCRATCH/roce.pcap"
-	timeout 60 ib_write_bw -d "$rxe_two" -x 1 -n 10 -s 4096 --tclass=104 >/dev/null &
-	server=$!
-	wait_until 10 listens 18515
-	timeout 60 ib_write_bw -d "$rxe_one" -x 1 -n 10 -s 4096 --tclass=104 "$(vf_ip "$two")"
-	wait "$server"
+	with_clock write_bw
 	wait_until 10 captured 'tos 0x68' # tcpdump gets its packets in batches
 	rdma link delete "$rxe_one"
 	rdma link delete "$rxe_two"

@@ -119,18 +119,6 @@ t_kill() {
 
 # ---- real traffic: ib_write_bw between two VFs, in two cgroups of the host's netns ----
 
-# SERVER-CLASS CLIENT-CLASS
-write_bw() {
-	local status=0 server
-	in_cgroup bw-a timeout 60 ib_write_bw -d "$rxe_a" -s 1024 -n 50 --tclass "$1" >"$lab_state/server" 2>&1 &
-	server=$!
-	wait_until 20 listens 18515
-	in_cgroup bw-b timeout 60 ib_write_bw -d "$rxe_b" -s 1024 -n 50 --tclass "$2" "$(vf_ip "$vf_a")" || status=$?
-	wait "$server" || status=$?
-	[ "$status" = 0 ] || cat "$lab_state/server"
-	return "$status"
-}
-
 # CLASS: datagrams, whose class is in an address handle.
 send_ud() {
 	local status=0 server
@@ -215,16 +203,16 @@ t_rping_observed() {
 	event rule=marking.dscp verdict=observed owner=test/bw-b comm=rping dscp_asked:=26
 }
 
-t_bw_right() { with_clock write_bw "$RIGHT" "$RIGHT"; }
+t_bw_right() { with_clock hosts_write_bw "$RIGHT" "$RIGHT"; }
 
 t_bw_wrong() {
 	forget_events
-	expect_fail 'the wrong class runs' write_bw "$RIGHT" "$WRONG"
+	expect_fail 'the wrong class runs' hosts_write_bw "$RIGHT" "$WRONG"
 	event rule=marking.dscp verdict=denied owner=test/bw-b comm=ib_write_bw dscp_asked:=26 dscp_expected=40
 }
 
 t_bw_observed() {
-	with_clock write_bw "$RIGHT" "$WRONG"
+	with_clock hosts_write_bw "$RIGHT" "$WRONG"
 	event rule=marking.dscp verdict=observed owner=test/bw-b comm=ib_write_bw dscp_asked:=26
 	no_event '"verdict":"denied"'
 }
