@@ -582,9 +582,11 @@ static int end_softroce(const struct record *record, int netns, struct err *err)
 	if (netns < 0 && softroce_ended(record))
 		return 0;
 	home = host_netns(err);
-	r = home < 0 || netns < 0 ? 0 : delete_softroce(record, netns, err);
+	if (home < 0)
+		return home;
+	r = netns >= 0 ? delete_softroce(record, netns, err) : 0;
 	if (!r)
-		r = home < 0 ? home : delete_softroce(record, home, err);
+		r = delete_softroce(record, home, err);
 	if (r || wait_softroce(record))
 		return r;
 	return fail(err, -EAGAIN, "the soft RDMA device %s is still there", record->rdma_name);

@@ -379,7 +379,6 @@ t_softroce_ends() {
 	local soft tracing=/sys/kernel/tracing
 	rdma_works rxe || skip 'rxe cannot change its netns on this kernel'
 	soft=$(conf "$vf" "\"softroce\":true,$local_ipam")
-	mountpoint -q $tracing || mount -t tracefs tracefs $tracing
 	echo 'p:softroce_deleted rxe_dellink' >>$tracing/kprobe_events
 	echo 1 >$tracing/events/kprobes/softroce_deleted/enable
 	echo "$vf" >/sys/kernel/debug/hcasim/remove
